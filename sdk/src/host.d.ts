@@ -1,0 +1,50 @@
+// The border between the worker program (C++, src/script/worker_main.cc) and the JavaScript that runs inside
+// each context. Nothing else crosses it. One context per run (or per describe); all contexts of a process
+// share one VM, so that the SDK is parsed once.
+//
+// The worker evaluates sdk.js in a fresh context; its value is the function `createSdk`. The worker calls
+// createSdk(host) once and keeps what it returns; workflow code never sees `host`.
+
+/** Given by C++. Every text is a JavaScript string; payloads are JSON texts. */
+export interface Host {
+  /** One command of protocol.md, as JSON text, appended to the completion in the order of the calls. */
+  command(json: string): void;
+  /** A closure ended: {"key", "attempt", "output": JSON text} or {"key", "attempt", "failure"}. The worker puts
+   *  it into the completion if that is not sent yet, else into a `closure` frame. */
+  closureEnded(json: string): void;
+  /** Asks the driver for an effect; the answer comes by Sdk.effectAnswered(id, …). */
+  effect(key: string, attempt: number, id: number, name: string, args: string): void;
+  /** The same, blocking. Returns JSON text: {"ok": value} or {"error": {name, message, code?}}. */
+  effectSync(key: string, attempt: number, name: string, args: string): string;
+  /** Milliseconds since 1970, real. Only the SDK uses it, for closures. */
+  now(): number;
+  /** `count` bytes from the operating system, as a latin-1 string. Only for closures. */
+  randomBytes(count: number): string;
+  /** Digest of bytes given as a latin-1 string; the result likewise. `key` set: HMAC. Throws on an unknown
+   *  algorithm. Pure, so allowed everywhere. */
+  digest(algorithm: string, bytes: string, key?: string): string;
+  /** A stack of JavaScriptCore, mapped to the source: "at fn (file.ts:12:5)" lines. */
+  mapStack(stack: string): string;
+  /** Path of the definition relative to its project, for import.meta-like uses and messages. */
+  readonly file: string;
+}
+
+/** Returned by createSdk. Each call from C++ is an outermost call: the promise queue is drained when it
+ *  returns, before the next one is made. */
+export interface Sdk {
+  /** Installs the hermetic globals and evaluates the bundle (CommonJS source wrapped by the worker into
+   *  `function (exports, require, module, __filename, __dirname) {…}`). Throws what the code throws. */
+  load(definition: (...args: unknown[]) => void): void;
+  /** After load: JSON text of the `workflow` object of protocol.md. Throws a readable Error when the module
+   *  exports no workflow, or one without an id. */
+  describe(): string;
+  /** Applies one job of protocol.md (JSON text). */
+  deliver(job: string, replaying: boolean): void;
+  /** Key of the next closure that may begin (in the order in which they were scheduled), or undefined. The worker
+   *  asks after the last job of an activation that is not replaying, and calls beginClosure for each. */
+  nextClosure(): string | undefined;
+  beginClosure(key: string): void;
+  effectAnswered(id: number, ok: boolean, json: string): void;
+}
+
+export type CreateSdk = (host: Host) => Sdk;

@@ -1,0 +1,93 @@
+#include "base/json.h"
+
+#include "base/fault.h"
+#include "base/limits.h"
+
+#include <fmt/format.h>
+
+namespace agentcmd {
+namespace {
+
+struct Position {
+  std::size_t line = 1;
+  std::size_t column = 1;
+};
+
+Position position_of(std::string_view text, std::size_t byte) {
+  Position at;
+  for (const char c : text.substr(0, byte)) {
+    if (c == '\n') {
+      ++at.line;
+      at.column = 1;
+    } else {
+      ++at.column;
+    }
+  }
+  return at;
+}
+
+struct TooDeep {};
+
+}  // namespace
+
+Result<Json> parse_json(std::string_view text, std::string_view what) {
+  if (text.size() > limits::json_bytes_max) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{}: {} bytes of JSON, more than the limit of {}", what, text.size(),
+                            limits::json_bytes_max));
+  }
+  const auto limit_depth = [](int depth, Json::parse_event_t, Json&) {
+    if (depth > limits::json_depth_max) throw TooDeep{};
+    return true;
+  };
+  try {
+    return Json::parse(text, limit_depth);
+  } catch (const Json::parse_error& error) {
+    const auto at = position_of(text, error.byte > 0 ? error.byte - 1 : 0);
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{}: not valid JSON at line {}, column {}", what, at.line, at.column));
+  } catch (const TooDeep&) {
+    return fail(ErrorCode::invalid_argument, fmt::format("{}: JSON is nested deeper than {} levels",
+                                                         what, limits::json_depth_max));
+  }
+}
+
+Result<JsonText> validate_json(std::string text, std::string_view what) {
+  auto parsed = parse_json(text, what);
+  if (!parsed) return tl::unexpected(parsed.error());
+  return JsonText{std::move(text)};
+}
+
+std::string to_text(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string to_pretty_text(const Json& json) {
+  return json.dump(2, ' ', false, Json::error_handler_t::replace);
+}
+
+Json parse_trusted(std::string_view text, std::string_view what) {
+  auto parsed = parse_json(text, what);
+  if (!parsed) throw Fault(parsed.error().message);
+  return *std::move(parsed);
+}
+
+std::string string_or(const Json& object, std::string_view key, std::string otherwise) {
+  if (!object.is_object()) return otherwise;
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : otherwise;
+}
+
+std::int64_t int_or(const Json& object, std::string_view key, std::int64_t otherwise) {
+  if (!object.is_object()) return otherwise;
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<std::int64_t>() : otherwise;
+}
+
+bool bool_or(const Json& object, std::string_view key, bool otherwise) {
+  if (!object.is_object()) return otherwise;
+  const auto found = object.find(key);
+  return found != object.end() && found->is_boolean() ? found->get<bool>() : otherwise;
+}
+
+}  // namespace agentcmd

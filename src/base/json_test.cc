@@ -1,0 +1,35 @@
+#include "base/json.h"
+
+#include "base/limits.h"
+
+#include <gtest/gtest.h>
+
+namespace agentcmd {
+namespace {
+
+TEST(Json, KeepsTheOrderOfKeys) {
+  EXPECT_EQ(to_text(parse_json(R"({"b":1,"a":2})", "x").value()), R"({"b":1,"a":2})");
+}
+
+TEST(Json, ErrorNamesSourceLineAndColumn) {
+  const auto parsed = parse_json("{\n  \"a\": nope\n}", "--args");
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().message, "--args: not valid JSON at line 2, column 9");
+}
+
+TEST(Json, NestingHasALimit) {
+  const std::string deep(static_cast<std::size_t>(limits::json_depth_max) + 10, '[');
+  EXPECT_FALSE(parse_json(deep + std::string(deep.size(), ']'), "x"));
+}
+
+TEST(Json, ValidatedTextKeepsItsBytes) {
+  const std::string text = R"({ "n": 123456789012345678901234567890 })";
+  EXPECT_EQ(validate_json(text, "x").value().text, text);
+}
+
+TEST(Json, BytesThatAreNotUtf8ArePrintedAsReplacement) {
+  EXPECT_EQ(to_text(Json("a\xff")), "\"a\xef\xbf\xbd\"");
+}
+
+}  // namespace
+}  // namespace agentcmd

@@ -1,0 +1,47 @@
+#pragma once
+// Every queue, buffer, retry and wait that has a limit has it here.
+
+#include <chrono>
+#include <cstddef>
+
+namespace agentcmd::limits {
+
+using namespace std::chrono_literals;
+
+inline constexpr std::size_t kib = 1024;
+inline constexpr std::size_t mib = 1024 * kib;
+
+// JSON from outside.
+inline constexpr std::size_t json_bytes_max = 256 * mib;
+inline constexpr int json_depth_max = 512;
+
+// History: larger payloads go to the blob store, larger commits are split between appends.
+inline constexpr std::size_t inline_payload_max = 4 * kib;
+inline constexpr std::size_t commit_bytes_max = 4 * mib;
+inline constexpr std::size_t payload_bytes_max = 64 * mib;
+
+// Output of a process: what a result keeps of each stream; the file keeps everything up to
+// spool_bytes_max.
+inline constexpr std::size_t result_stream_bytes_max = 10 * mib;
+inline constexpr std::size_t spool_bytes_max = 1024 * mib;
+
+// One frame between driver and workflow worker.
+inline constexpr std::size_t worker_frame_bytes_max = 256 * mib;
+// A worker that has not answered for so long is killed.
+inline constexpr auto worker_answer_max = 10s;
+// A run that kills its worker so often is paused.
+inline constexpr int worker_deaths_max = 3;
+
+// Time for clean-up steps after a cancel, and between TERM and KILL.
+inline constexpr auto cancel_grace = 60s;
+inline constexpr auto kill_grace = 5s;
+
+// Steps at once in one driver.
+inline constexpr int agents_at_once = 4;
+inline constexpr int commands_at_once = 8;
+
+static_assert(inline_payload_max < commit_bytes_max);
+static_assert(payload_bytes_max < worker_frame_bytes_max);
+static_assert(result_stream_bytes_max < spool_bytes_max);
+
+}  // namespace agentcmd::limits

@@ -1,0 +1,72 @@
+#pragma once
+// The conversation with a workflow worker. An activation says what happened; each job is one event
+// of the history, applied alone and in order, with a full drain of the promise queue after it. The
+// completion says what the code wants next. How both look on the wire: script/protocol.md.
+
+#include "history/command.h"
+#include "history/event.h"
+
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace agentcmd::history {
+
+struct StartJob {
+  std::string run_name;
+  std::string project;
+  std::uint64_t seed = 0;
+  JsonText request;  // of RunCreated
+};
+struct StepResolvedJob {
+  StepKey key;
+  JsonText output;
+};
+struct StepRejectedJob {
+  StepKey key;
+  Failure failure;
+};
+struct TimerFiredJob {
+  StepKey key;
+};
+struct CancelJob {
+  std::string reason;
+};
+// Run the closure of a step.run that is already scheduled, again: after a loss, or for a retry. Not
+// an event for the body.
+struct RunClosureJob {
+  StepKey key;
+  std::uint32_t attempt = 1;
+};
+
+struct Job {
+  Time at;  // the body's `now` while it is applied
+  std::variant<StartJob, StepResolvedJob, StepRejectedJob, TimerFiredJob, CancelJob, RunClosureJob>
+      what;
+};
+
+struct Activation {
+  RunId run;
+  std::string code_hash;
+  bool replaying = false;  // the commands are recorded already: run no closure, keep no note
+  std::vector<Job> jobs;
+};
+
+// A closure (step.run) that ended within the activation or between two.
+struct ClosureEnd {
+  StepKey key;
+  std::uint32_t attempt = 1;
+  bool threw = false;
+  JsonText output;  // valid when it did not throw
+  Failure failure;  // valid when it did
+};
+
+struct Completion {
+  RunId run;
+  std::vector<Command> commands;
+  // Closures started by these very commands that ended without a host effect: scheduled, started
+  // and completed in one commit.
+  std::vector<ClosureEnd> closures;
+};
+
+}  // namespace agentcmd::history

@@ -1,0 +1,112 @@
+#pragma once
+// A driver executes runs: it owns them (by an flock on its own file and a term number in the
+// database), keeps their code warm in a workflow worker, performs what the engine decides, and
+// records what came of it. Nothing outside sees a decision before its commit: a process starts, a
+// message is shown, an end is reported only after the append that decided it has returned.
+
+#include "async/task.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "base/secret.h"
+#include "history/event.h"
+#include "script/bundle.h"
+#include "store/catalog.h"
+#include "store/store.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace agentcmd::runtime {
+
+struct NewRun {
+  script::Bundle bundle;
+  std::string definition;         // id of the workflow
+  std::filesystem::path project;  // absolute
+  std::string name;
+  // {"args": {...validated, defaults filled in...}, "mode", "branchName", "baseBranch", "preserve",
+  // "agents"}
+  JsonText request;
+};
+
+// Told of what was committed, in order, and of live output. Calls come on the loop; they must not
+// block.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+  virtual void committed(const history::RunId& run, const history::Event& event) = 0;
+  // `stream`: "stdout", "stderr", "agent".
+  virtual void output(const history::RunId& run, const history::StepKey& step,
+                      std::string_view stream, std::string_view text) = 0;
+
+ protected:
+  Observer() = default;
+};
+
+struct DriverOptions {
+  store::Home home;
+  std::filesystem::path libexec;
+  std::vector<Secret> secrets;  // of the configuration; redacted in what steps record
+  Observer* observer = nullptr;
+};
+
+// How driving a run ended.
+struct Driven {
+  store::RunStatus status = store::RunStatus::failed;  // terminal, or paused
+  std::string message;                                 // why failed or paused: for the user
+  JsonText result;                                     // when completed
+};
+
+class Driver {
+ public:
+  virtual ~Driver() = default;
+  Driver(const Driver&) = delete;
+  Driver& operator=(const Driver&) = delete;
+
+  // Records the run, owned by this driver. It is executed by drive().
+  virtual Task<Result<history::RunId>> create(NewRun run) = 0;
+
+  // Takes over a run whose driver is gone. conflict (naming the process) if it is alive, not_found,
+  // failed_precondition if the run has ended.
+  virtual Task<Result<void>> adopt(history::RunId run) = 0;
+
+  // Executes a run that this driver owns until it ends or pauses. A paused run is resumed first,
+  // when `resume` says so. Errors: conflict when another driver took the run over meanwhile.
+  virtual Task<Result<Driven>> drive(history::RunId run, bool resume) = 0;
+
+  // Asks for cancellation with clean-up. Durable; the end is seen through drive().
+  virtual Task<> cancel(history::RunId run, std::string by) = 0;
+
+  // Leaves everything as it is: processes of steps go on under their supervisors, runs can be
+  // resumed.
+  virtual Task<> stop() = 0;
+
+ protected:
+  Driver() = default;
+};
+
+// Registers the driver (its lock and its socket) and starts its worker.
+Task<Result<std::unique_ptr<Driver>>> start_driver(boost::asio::any_io_executor executor,
+                                                   store::Store& store, Clock& clock,
+                                                   Random& random, DriverOptions options);
+
+// --- For those who do not execute.
+
+// Whether a live process owns the run now.
+bool is_driver_alive(const store::Home& home, const std::string& driver);
+
+// Asks the run's driver to cancel; with no driver alive the run is taken over and cancelled here,
+// processes included. Returns when the request is durable (alive) or carried out (not alive).
+Task<Result<void>> request_cancel(boost::asio::any_io_executor executor, store::Store& store,
+                                  Clock& clock, Random& random, DriverOptions options,
+                                  history::RunId run, std::string by);
+
+}  // namespace agentcmd::runtime

@@ -1,0 +1,126 @@
+#pragma once
+// A step type: input → process, git or file work → output. A file here for each type, one row each
+// in registry.cc. A step that ends badly in the way that its users expect (a command that exits 1)
+// is a completed step whose result has success: false; an attempt that could not be made, or whose
+// result cannot be had, failed, and its error is thrown into the workflow.
+
+#include "async/blocking.h"
+#include "async/stop.h"
+#include "async/task.h"
+#include "base/secret.h"
+#include "history/event.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace agentcmd::steps {
+
+// What a step may know about its run. Copied into each attempt.
+struct RunContext {
+  history::RunId run;
+  std::string name;                        // of the run, for commit messages
+  std::filesystem::path project;           // the user's checkout
+  std::filesystem::path working_dir;       // where the run works: project or worktree
+  std::filesystem::path run_dir;           // <project>/.agent/workflows/executions/<run>
+  std::filesystem::path libexec;           // agentcmd-supervise and friends
+  std::map<std::string, std::string> env;  // for host steps: ours, less our own keys and tokens
+  std::string agents_override;             // "scripted:FILE" of --agents; empty without
+  Json request;                 // of RunCreated: mode, branchName, baseBranch, preserve, …
+  std::vector<Secret> secrets;  // known values, redacted in what a step records
+};
+
+// What was left of an attempt that a former driver began. Its process, if it had one, is looked for
+// in attempt_dir().
+struct Recovery {
+  std::optional<JsonText> checkpoint;  // the last one recorded
+};
+
+struct Step {
+  RunContext run;
+  history::StepKey key;
+  std::string type;
+  std::string name;
+  std::string phase;
+  std::uint32_t attempt = 1;
+  JsonText input;                    // what the SDK sent: the step's config, and its "options"
+  std::optional<Recovery> recovery;  // set: go on with this attempt; unset: make a fresh one
+  // The attempt before this one was lost while it ran; its last checkpoint (an agent's session).
+  std::optional<JsonText> lost_checkpoint;
+
+  // <run_dir>/logs/<key with '/' as "__">/<attempt>
+  std::filesystem::path attempt_dir() const;
+};
+
+// What a running step may ask of its driver. Outlives the step.
+class StepHost {
+ public:
+  virtual ~StepHost() = default;
+  StepHost(const StepHost&) = delete;
+  StepHost& operator=(const StepHost&) = delete;
+
+  virtual boost::asio::any_io_executor executor() = 0;
+  virtual BlockingPool& pool() = 0;
+
+  // Durable upon return (StepCheckpoint).
+  virtual Task<> checkpoint(const Step& step, JsonText data) = 0;
+
+  // Live output for whoever watches: a line or a chunk of "stdout", "stderr", or "agent" (a
+  // rendered message).
+  virtual void output(const Step& step, std::string_view stream, std::string_view text) = 0;
+
+ protected:
+  StepHost() = default;
+};
+
+struct Completed {
+  bool success = true;
+  JsonText output;  // the SDK's result shape
+};
+struct Failed {
+  history::Failure failure;
+};
+struct TimedOut {
+  history::Failure failure;
+};
+struct Cancelled {};
+// Neither process nor result is left of the attempt that was to be recovered.
+struct Lost {
+  std::string reason;
+};
+
+struct Outcome {
+  std::variant<Completed, Failed, TimedOut, Cancelled, Lost> what;
+  // Recorded in the same commit, before the end: Annotated, Logged, RunUpdated.
+  std::vector<history::Detail> notes;
+};
+
+// Runs (or recovers) one attempt. Faults and Bugs that leave it are caught by the step border in
+// runtime/ and become Failed.
+using StepFunction = Task<Outcome> (*)(StepHost& host, Step step, StopSource& stop);
+
+// What a lost attempt leads to (design: onLost).
+enum class OnLost { retry, resume, probe, ask, fail };
+std::string_view to_string(OnLost policy);
+
+struct StepType {
+  std::string_view name;  // "cli"
+  StepFunction run;
+  std::chrono::milliseconds timeout;  // default of an attempt
+  OnLost on_lost;
+  enum class Slot { none, agent, command } slot;  // which limit of the driver it counts against
+};
+
+// nullptr for an unknown type. Closures (type "run") are not here: they run in the worker.
+const StepType* find_step_type(std::string_view name);
+
+}  // namespace agentcmd::steps
