@@ -7,7 +7,8 @@
 
 /** Given by C++. Every text is a JavaScript string; payloads are JSON texts. */
 export interface Host {
-  /** One command of protocol.md, as JSON text, appended to the completion in the order of the calls. */
+  /** One command of protocol.md, as JSON text, appended to the completion in the order of the calls. A closure may
+   *  log between two activations: such a command is kept for the run's next completion. */
   command(json: string): void;
   /** A closure ended: {"key", "attempt", "output": JSON text} or {"key", "attempt", "failure"}. The worker puts
    *  it into the completion if that is not sent yet, else into a `closure` frame. */
@@ -32,11 +33,12 @@ export interface Host {
 /** Returned by createSdk. Each call from C++ is an outermost call: the promise queue is drained when it
  *  returns, before the next one is made. */
 export interface Sdk {
-  /** Installs the hermetic globals and evaluates the bundle (CommonJS source wrapped by the worker into
-   *  `function (exports, require, module, __filename, __dirname) {…}`). Throws what the code throws. */
+  /** Installs the hermetic globals and keeps the bundle (CommonJS source wrapped by the worker into
+   *  `function (exports, require, module, __filename, __dirname) {…}`). It is evaluated by describe(), or by the
+   *  `start` job, whose time and seed it then sees: what it throws there fails the run. */
   load(definition: (...args: unknown[]) => void): void;
-  /** After load: JSON text of the `workflow` object of protocol.md. Throws a readable Error when the module
-   *  exports no workflow, or one without an id. */
+  /** After load: JSON text of the `workflow` object of protocol.md. Throws what the code throws, or a readable
+   *  Error when the module exports no workflow, or one without an id. */
   describe(): string;
   /** Applies one job of protocol.md (JSON text). */
   deliver(job: string, replaying: boolean): void;
@@ -48,3 +50,8 @@ export interface Sdk {
 }
 
 export type CreateSdk = (host: Host) => Sdk;
+
+/** The value of analyze.js: a function that the worker calls for `check`, in a context of its own. `code` is the
+ *  bundle; the answer is JSON text: [{"line", "column", "what", "treatment", "advice"}] with places in the bundle
+ *  (line from 1, column from 0), to be mapped to the source. Throws an Error for code that does not parse. */
+export type Analyze = (code: string) => string;
