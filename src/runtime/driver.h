@@ -61,8 +61,9 @@ struct DriverOptions {
 // How driving a run ended.
 struct Driven {
   store::RunStatus status = store::RunStatus::failed;  // terminal, or paused
-  std::string message;                                 // why failed or paused: for the user
-  JsonText result;                                     // when completed
+  std::string reason;   // of a pause: "lost", "nondeterminism", ... (history::RunPaused)
+  std::string message;  // why failed or paused: for the user
+  JsonText result;      // when completed
 };
 
 class Driver {

@@ -1,0 +1,123 @@
+#include "engine/replay.h"
+
+#include "base/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace agentcmd::engine {
+
+using namespace history;
+
+namespace {
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+Json to_json(const std::optional<Asked>& asked) {
+  if (!asked) return nullptr;
+  return {{"kind", asked->kind}, {"key", asked->key}, {"type", asked->type}};
+}
+
+std::string describe_or_nothing(const std::optional<Asked>& asked) {
+  return asked ? describe(*asked) : "nothing";
+}
+
+}  // namespace
+
+bool is_job(const Detail& detail) {
+  if (const auto* failed = std::get_if<StepFailed>(&detail)) return !failed->retry;
+  return std::holds_alternative<RunStarted>(detail) ||
+         std::holds_alternative<StepCompleted>(detail) ||
+         std::holds_alternative<StepTimedOut>(detail) ||
+         std::holds_alternative<TimerFired>(detail) ||
+         std::holds_alternative<RunCancelRequested>(detail);
+}
+
+Job job_of(const Event& event, const RunCreated& created) {
+  const auto what = std::visit(
+      Overloaded{
+          [&](const RunStarted&) -> decltype(Job::what) {
+            return StartJob{.run_name = created.name,
+                            .project = created.project,
+                            .seed = created.seed,
+                            .request = created.request};
+          },
+          [](const StepCompleted& step) -> decltype(Job::what) {
+            return StepResolvedJob{.key = step.key, .output = step.output};
+          },
+          [](const StepFailed& step) -> decltype(Job::what) {
+            return StepRejectedJob{.key = step.key, .failure = step.failure};
+          },
+          [](const StepTimedOut& step) -> decltype(Job::what) {
+            return StepRejectedJob{.key = step.key, .failure = step.failure};
+          },
+          [](const TimerFired& timer) -> decltype(Job::what) { return TimerFiredJob{timer.key}; },
+          [](const RunCancelRequested& request) -> decltype(Job::what) {
+            return CancelJob{.reason = request.by};
+          },
+          [&](const auto&) -> decltype(Job::what) {
+            AGENTCMD_CHECK(false, "event {} is no job", event.seq);
+            return CancelJob{};
+          },
+      },
+      event.detail);
+  return {.at = event.at, .what = what};
+}
+
+std::string describe(const Asked& asked) {
+  if (asked.type.empty()) return fmt::format("{} '{}'", asked.kind, asked.key);
+  return fmt::format("{} '{}' ({})", asked.kind, asked.key, asked.type);
+}
+
+std::vector<Asked> asked_in(const std::vector<Event>& events) {
+  std::vector<Asked> asked;
+  for (const auto& event : events) {
+    if (const auto* step = std::get_if<StepScheduled>(&event.detail)) {
+      asked.push_back({.kind = "step", .key = step->key.text, .type = step->type});
+    } else if (const auto* timer = std::get_if<TimerStarted>(&event.detail)) {
+      asked.push_back({.kind = "timer", .key = timer->key.text, .type = {}});
+    }
+  }
+  return asked;
+}
+
+std::vector<Asked> asked_in(const std::vector<Command>& commands) {
+  std::vector<Asked> asked;
+  for (const auto& command : commands) {
+    if (const auto* step = std::get_if<ScheduleStep>(&command)) {
+      asked.push_back({.kind = "step", .key = step->key.text, .type = step->type});
+    } else if (const auto* timer = std::get_if<StartTimer>(&command)) {
+      asked.push_back({.kind = "timer", .key = timer->key.text, .type = {}});
+    }
+  }
+  return asked;
+}
+
+std::optional<Mismatch> compare(const std::vector<Asked>& recorded,
+                                const std::vector<Asked>& found) {
+  const auto [expected, actual] = std::ranges::mismatch(recorded, found);
+  if (expected == recorded.end() && actual == found.end()) return std::nullopt;
+  Mismatch mismatch{.index = static_cast<std::size_t>(expected - recorded.begin())};
+  if (expected != recorded.end()) mismatch.expected = *expected;
+  if (actual != found.end()) mismatch.found = *actual;
+  return mismatch;
+}
+
+RunPaused pause_for(const Mismatch& mismatch) {
+  const auto message = fmt::format(
+      "The code no longer does what the history of this run says. Command {}: recorded was {}, the "
+      "code now asks for {}. Put the definition back as it was and resume the run, or start a new "
+      "run.",
+      mismatch.index + 1, describe_or_nothing(mismatch.expected),
+      describe_or_nothing(mismatch.found));
+  const Json detail{{"index", mismatch.index},
+                    {"expected", to_json(mismatch.expected)},
+                    {"found", to_json(mismatch.found)}};
+  return {.reason = "nondeterminism", .message = message, .detail = {to_text(detail)}};
+}
+
+}  // namespace agentcmd::engine

@@ -1,0 +1,60 @@
+#pragma once
+// What a history means now: the fold of a run's events. It keeps what is open and nothing of what
+// has ended, so that the cost of an event does not grow with the run.
+
+#include "history/event.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace agentcmd::engine {
+
+struct OpenStep {
+  std::string type;
+  std::string name;
+  std::string phase;
+  JsonText input;
+  std::uint32_t attempt = 0;                // 0 until the first StepStarted
+  bool running = false;                     // an attempt has started and is neither lost nor failed
+  std::optional<JsonText> checkpoint;       // of the attempt that runs
+  std::optional<JsonText> lost_checkpoint;  // of the attempt that was lost before it
+  std::string lost_policy;  // set while the last attempt is lost: "ask", "retry", ...
+};
+
+struct OpenTimer {
+  Time fire_at;
+};
+
+struct RunState {
+  std::uint64_t seq = 0;  // of the last event
+  history::RunCreated created;
+  std::string code_hash;  // the pin: of RunCreated, or of the last RunResumed
+  bool started = false;
+  bool cancel_requested = false;
+  Time cancel_requested_at;
+  std::optional<history::RunPaused> paused;  // set while the run is paused
+  std::optional<history::Detail> end;        // RunCompleted, RunFailed or RunCancelled
+  std::map<history::StepKey, OpenStep> steps;
+  std::map<history::StepKey, OpenTimer> timers;
+  Json facts = Json::object();  // all RunUpdated, merged: working_dir, branch, pr_url, ...
+
+  // While the run is paused: what was recorded since, and the code has not seen yet. Everything
+  // else that the code reacts to is committed together with its reaction, as these are with
+  // RunResumed.
+  std::vector<history::Event> unseen;
+
+  // Throws Fault where the event cannot follow (see the invariants in history/event.h).
+  void apply(const history::Event& event);
+
+  // The path of the run's working directory: of its workspace once that is set up, else the
+  // project.
+  std::string working_dir() const;
+};
+
+// `events` is a whole history.
+RunState state_of(const std::vector<history::Event>& events);
+
+}  // namespace agentcmd::engine

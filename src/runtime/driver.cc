@@ -1,0 +1,216 @@
+#include "runtime/driver.h"
+
+#include "async/task_group.h"
+#include "base/fault.h"
+#include "base/id.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "engine/decide.h"
+#include "runtime/driver_socket.h"
+#include "runtime/ownership.h"
+#include "runtime/run_actor.h"
+#include "steps/environment.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <utility>
+
+namespace agentcmd::runtime {
+
+using namespace history;
+
+namespace {
+
+class LocalDriver final : public Driver {
+ public:
+  LocalDriver(boost::asio::any_io_executor executor, store::Store& store, Clock& clock,
+              Random& random, DriverOptions options)
+      : executor_(executor),
+        store_(store),
+        clock_(clock),
+        random_(random),
+        options_(std::move(options)),
+        lock_(options_.home, random),
+        socket_(executor, options_.home, lock_.id()),
+        pool_(4),
+        slots_(limits::agents_at_once, limits::commands_at_once),
+        workers_(executor, options_.libexec, options_.home.bundles(), handlers()),
+        env_(steps::step_environment()),
+        tasks_(executor) {
+    tasks_.spawn("driver socket", socket_.listen([this] { look_at_requests(); }));
+  }
+
+  Task<Result<RunId>> create(NewRun run) override {
+    const RunId id{make_id('r', random_)};
+    RunState state;
+    auto events = engine::number(state, clock_.now(),
+                                 {RunCreated{.definition = run.definition,
+                                             .file = run.bundle.file,
+                                             .code_hash = run.bundle.hash,
+                                             .project = run.project.string(),
+                                             .name = run.name,
+                                             .seed = random_.next(),
+                                             .request = run.request}});
+    const store::Owner owner{.driver = lock_.id(), .term = 1};
+    std::vector<store::RunAppend> parts;
+    parts.push_back({.run = id, .expected_seq = 0, .owner = owner, .events = std::move(events)});
+    const auto appended = co_await store_.log().append(std::move(parts));
+    if (!appended) co_return tl::unexpected(appended.error());
+    owned_[id] = owner;
+    co_return id;
+  }
+
+  Task<Result<void>> adopt(RunId run) override {
+    if (owned_.contains(run)) co_return Result<void>();
+    const auto owner = co_await store_.log().owner(run);
+    if (!owner) co_return fail(ErrorCode::not_found, "no run '" + run.text + "'");
+    if (is_driver_alive(options_.home, owner->driver)) {
+      co_return fail(ErrorCode::conflict,
+                     fmt::format("run {} is being executed by process {}", run.text,
+                                 driver_pid(options_.home, owner->driver)));
+    }
+    auto taken = co_await store_.log().take_over(run, *owner, lock_.id());
+    if (!taken) co_return tl::unexpected(taken.error());
+    owned_[run] = *taken;
+    co_return Result<void>();
+  }
+
+  Task<Result<Driven>> drive(RunId run, bool resume) override {
+    const auto owned = owned_.find(run);
+    if (owned == owned_.end()) {
+      co_return fail(ErrorCode::failed_precondition, "run " + run.text + " is not ours to execute");
+    }
+    auto& actor = actor_of(run, owned->second);
+    const auto pending = co_await store_.requests().pending(run);
+    if (!pending.empty()) tasks_.spawn("requests of " + run.text, take_requests(run));
+    auto driven = co_await actor.drive(resume);
+    actors_.erase(run);
+    co_return driven;
+  }
+
+  Task<> cancel(RunId run, std::string by) override {
+    const auto owned = owned_.find(run);
+    if (owned != owned_.end()) actor_of(run, owned->second).request_cancel(std::move(by));
+    co_return;
+  }
+
+  Task<> stop() override {
+    for (auto& [run, actor] : actors_) actor->leave();
+    tasks_.cancel();
+    co_await tasks_.join();
+    co_await workers_.stop();
+  }
+
+ private:
+  using RunState = engine::RunState;
+
+  RunActor& actor_of(const RunId& run, const store::Owner& owner) {
+    auto& actor = actors_[run];
+    if (!actor) {
+      const Services services{.executor = executor_,
+                              .store = store_,
+                              .clock = clock_,
+                              .pool = pool_,
+                              .workers = workers_,
+                              .slots = slots_,
+                              .options = options_,
+                              .env = env_};
+      actor = std::make_unique<RunActor>(services, run, owner);
+    }
+    return *actor;
+  }
+
+  script::WorkerHandlers handlers() {
+    return {.effect = [this](script::Effect effect) { return perform(std::move(effect)); },
+            .closure_ended =
+                [this](const RunId& run, const ClosureEnd& end) {
+                  const auto actor = actors_.find(run);
+                  if (actor != actors_.end()) actor->second->closure_ended(end);
+                },
+            .died =
+                [this](const std::string&) {
+                  for (auto& [run, actor] : actors_) actor->worker_died();
+                }};
+  }
+
+  Task<script::EffectResult> perform(script::Effect effect) {
+    const auto actor = actors_.find(effect.run);
+    if (actor == actors_.end()) {
+      co_return script::EffectResult{.ok = false, .value = {R"({"message":"the run is over"})"}};
+    }
+    co_return co_await actor->second->perform(std::move(effect));
+  }
+
+  void look_at_requests() {
+    for (const auto& [run, actor] : actors_) {
+      tasks_.spawn("requests of " + run.text, take_requests(run));
+    }
+  }
+
+  Task<> take_requests(RunId run) {
+    const auto requests = co_await store_.requests().pending(run);
+    for (const auto& request : requests) {
+      const auto actor = actors_.find(run);
+      if (actor == actors_.end()) co_return;
+      if (request.kind == "cancel") {
+        const auto data = parse_trusted(request.data.text, "a request");
+        actor->second->request_cancel(string_or(data, "by", "runs cancel"));
+      }
+      co_await store_.requests().done(request.id);
+    }
+  }
+
+  // Constant after construction.
+  boost::asio::any_io_executor executor_;
+  store::Store& store_;
+  Clock& clock_;
+  Random& random_;
+  DriverOptions options_;
+
+  DriverLock lock_;
+  DriverSocket socket_;
+  BlockingPool pool_;
+  Slots slots_;
+  WorkerHost workers_;
+  std::map<std::string, std::string> env_;
+
+  std::map<RunId, store::Owner> owned_;
+  std::map<RunId, std::unique_ptr<RunActor>> actors_;
+  TaskGroup tasks_;
+};
+
+}  // namespace
+
+Task<Result<std::unique_ptr<Driver>>> start_driver(boost::asio::any_io_executor executor,
+                                                   store::Store& store, Clock& clock,
+                                                   Random& random, DriverOptions options) {
+  co_return std::make_unique<LocalDriver>(std::move(executor), store, clock, random,
+                                          std::move(options));
+}
+
+Task<Result<void>> request_cancel(boost::asio::any_io_executor executor, store::Store& store,
+                                  Clock& clock, Random& random, DriverOptions options, RunId run,
+                                  std::string by) {
+  const auto owner = co_await store.log().owner(run);
+  if (!owner) co_return fail(ErrorCode::not_found, "no run '" + run.text + "'");
+  if (is_driver_alive(options.home, owner->driver)) {
+    store::Request request{
+        .run = run, .kind = "cancel", .data = {to_text({{"by", by}})}, .at = clock.now()};
+    co_await store.requests().add(std::move(request));
+    wake_driver(options.home, owner->driver);
+    co_return Result<void>();
+  }
+  auto driver = co_await start_driver(executor, store, clock, random, std::move(options));
+  if (!driver) co_return tl::unexpected(driver.error());
+  auto result = co_await (*driver)->adopt(run);
+  if (result) {
+    co_await (*driver)->cancel(run, std::move(by));
+    const auto driven = co_await (*driver)->drive(run, true);
+    if (!driven) result = tl::unexpected(driven.error());
+  }
+  co_await (*driver)->stop();
+  co_return result;
+}
+
+}  // namespace agentcmd::runtime

@@ -1,0 +1,344 @@
+#include "runtime/run_actor.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "engine/decide.h"
+#include "engine/replay.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace agentcmd::runtime {
+
+using namespace history;
+
+namespace {
+
+template <typename Kind>
+const Kind* as(const Detail& detail) {
+  return std::get_if<Kind>(&detail);
+}
+
+// Says that a turn is under way: what the worker asks for meanwhile may belong to a step that is
+// being recorded.
+struct TurnMark {
+  TurnMark(bool& in_turn, Wakeup& ended) : in_turn_(in_turn), ended_(ended) { in_turn_ = true; }
+  ~TurnMark() {
+    in_turn_ = false;
+    ended_.notify();
+  }
+  TurnMark(const TurnMark&) = delete;
+  TurnMark& operator=(const TurnMark&) = delete;
+
+ private:
+  bool& in_turn_;
+  Wakeup& ended_;
+};
+
+}  // namespace
+
+RunActor::RunActor(Services services, RunId run, store::Owner owner)
+    : services_(std::move(services)),
+      run_(std::move(run)),
+      owner_(std::move(owner)),
+      news_(services_.executor),
+      committing_(services_.executor),
+      timer_(services_.executor),
+      attempts_(services_.executor, services_.slots,
+                [this](const StepKey& key, std::uint32_t attempt, steps::Outcome outcome) {
+                  attempt_ended(key, attempt, std::move(outcome));
+                }) {}
+
+Task<Result<Driven>> RunActor::drive(bool resume) {
+  std::exception_ptr failure;
+  Result<Driven> driven = fail(ErrorCode::cancelled, "the run was left");
+  try {
+    std::optional<std::string> damage;
+    try {
+      co_await load();
+    } catch (const Fault& fault) {
+      damage = fault.what();
+    }
+    driven = damage ? co_await pause_for_damage(*damage) : co_await drive_loaded(resume);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  // Whatever happened: no task of ours outlives this call, and the processes go on under their
+  // supervisors.
+  timer_.cancel();
+  for (auto& [key, ticket] : queued_) services_.slots.leave(ticket);
+  queued_.clear();
+  co_await attempts_.leave();
+  services_.workers.evict(run_);
+  warm_generation_ = 0;
+  if (failure) std::rethrow_exception(failure);
+  co_return driven;
+}
+
+Task<> RunActor::load() {
+  const auto events = co_await services_.store.log().read(run_, 0);
+  state_ = engine::state_of(events);
+  committed_ = state_.seq;
+  seen_ = state_.unseen.empty() ? state_.seq : state_.unseen.front().seq - 1;
+  if (!events.empty()) last_at_ = events.back().at;
+}
+
+// What cannot be read cannot be replayed. It is never guessed, and never done again.
+Task<Result<Driven>> RunActor::pause_for_damage(std::string what) {
+  const auto row = co_await services_.store.catalog().find_run(run_.text);
+  if (!row) co_return tl::unexpected(row.error());
+  const auto message = fmt::format(
+      "A recorded result cannot be restored: {}. The run stays paused and nothing is run again; "
+      "put the "
+      "file back from a backup and resume the run.",
+      what);
+  if (row->status != store::RunStatus::paused) {
+    state_.seq = committed_ = row->events;
+    auto paused = RunPaused{.reason = "damaged", .message = message, .detail = {"{}"}};
+    auto events = engine::number(state_, now(), {std::move(paused)});
+    const auto appended = co_await append(std::move(events));
+    if (!appended) co_return tl::unexpected(appended.error());
+  }
+  co_return Driven{.status = store::RunStatus::paused, .reason = "damaged", .message = message};
+}
+
+Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
+  if (state_.seq == 0) co_return fail(ErrorCode::not_found, "no run '" + run_.text + "'");
+  if (state_.end) co_return driven();
+  const bool was_paused = state_.paused.has_value();
+  if (was_paused && !resume) co_return driven();
+  const auto begun = was_paused ? co_await this->resume() : Result<void>();
+  if (!begun) co_return tl::unexpected(begun.error());
+  if (!state_.started && !state_.paused) {
+    post({RunStarted{}});
+  } else if (!state_.paused && !co_await ensure_warm()) {
+    const auto paused = co_await end_paused({});
+    if (!paused) co_return tl::unexpected(paused.error());
+  }
+  if (!state_.paused) recover_open_steps();
+  const auto ran = co_await run_until_end();
+  if (!ran) co_return tl::unexpected(ran.error());
+  co_return driven();
+}
+
+// Tells the code what came during the pause, and records its answer together with the end of the
+// pause.
+Task<Result<void>> RunActor::resume() {
+  std::vector<Job> unseen;
+  for (const auto& event : state_.unseen) unseen.push_back(engine::job_of(event, state_.created));
+  co_return co_await turn({RunResumed{.by = "resume", .code_hash = state_.code_hash}},
+                          std::move(unseen));
+}
+
+Task<Result<void>> RunActor::run_until_end() {
+  while (!state_.end) {
+    if (leaving_) co_return fail(ErrorCode::cancelled, "the run was left");
+    Result<void> done;
+    if (force_cancel_ && attempts_.empty()) {
+      done = co_await force_cancel();
+    } else if (state_.paused && !inbox_.empty()) {
+      done = co_await append_details(std::exchange(inbox_, {}));
+    } else if (state_.paused && attempts_.empty()) {
+      co_return Result<void>();
+    } else if (!state_.paused && (!inbox_.empty() || !closure_jobs_.empty())) {
+      done = co_await turn(std::exchange(inbox_, {}), {});
+    } else if (ending_ && attempts_.empty()) {
+      done = co_await append_details({*std::exchange(ending_, std::nullopt)});
+    } else if (!state_.paused && !is_waiting_for_something()) {
+      pause_ =
+          RunPaused{.reason = "stuck",
+                    .message =
+                        "The workflow waits for a promise that nothing will ever resolve: no "
+                        "step, timer or event is open. Look for a promise made without a step.",
+                    .detail = {"{}"}};
+      done = co_await end_paused({});
+    } else {
+      co_await news_.wait();
+    }
+    if (!done) co_return done;
+  }
+  co_return Result<void>();
+}
+
+bool RunActor::is_waiting_for_something() const {
+  return !state_.steps.empty() || !state_.timers.empty() || ending_ || force_cancel_;
+}
+
+// One turn: `details` are what happened (jobs among them are told to the code, after `unseen`), and
+// are committed together with what the code answers.
+Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
+  const TurnMark mark{in_turn_, committing_};
+  const auto at = now();
+  auto jobs = std::move(unseen);
+  auto events = apply(at, details);
+  for (const auto& event : events) {
+    if (engine::is_job(event.detail)) jobs.push_back(engine::job_of(event, state_.created));
+  }
+  for (auto& job : std::exchange(closure_jobs_, {})) {
+    job.at = at;
+    jobs.push_back(std::move(job));
+  }
+  engine::Decision decision;
+  std::vector<ClosureEnd> closures;
+  if (!jobs.empty() && !ending_) {
+    auto completion = co_await activate(std::move(jobs));
+    if (!completion) co_return co_await end_paused(std::move(details));
+    closures = std::move(completion->closures);
+    decision = engine::decide(state_, completion->commands,
+                              [this](const std::string& type) { return take_slot(type); });
+    auto answer = engine::number(state_, at, std::move(decision.details));
+    for (auto& event : answer) {
+      state_.apply(event);
+      events.push_back(std::move(event));
+    }
+  }
+  if (decision.ending) ending_ = std::move(decision.ending);
+  const auto appended = co_await append(events);
+  if (!appended) co_return appended;
+  seen_ = committed_;
+  for (const auto& key : decision.stop) stop_step(key);
+  dispatch(events);
+  for (const auto& end : closures) closure_ended(end);
+  co_return Result<void>();
+}
+
+// The code cannot go on (pause_): what came in is recorded behind the pause, where the code has not
+// seen it.
+Task<Result<void>> RunActor::end_paused(Details details) {
+  Details behind{*std::exchange(pause_, std::nullopt)};
+  if (state_.cancel_requested) {
+    force_cancel_ = true;
+    attempts_.stop_all();
+  }
+  co_await load();
+  std::erase_if(details, [](const Detail& detail) { return as<RunResumed>(detail) != nullptr; });
+  std::ranges::move(details, std::back_inserter(behind));
+  co_return co_await append_details(std::move(behind));
+}
+
+// Without the code: everything open is over, and so is the run.
+Task<Result<void>> RunActor::force_cancel() {
+  const auto at = now();
+  auto events = apply(at, std::exchange(inbox_, {}));
+  Details over;
+  for (const auto& [key, step] : state_.steps) over.emplace_back(StepCancelled{key});
+  for (const auto& [key, timer] : state_.timers) over.emplace_back(TimerCancelled{key});
+  over.emplace_back(RunCancelled{});
+  std::ranges::move(apply(at, over), std::back_inserter(events));
+  co_return co_await append(std::move(events));
+}
+
+Task<Result<void>> RunActor::append_details(Details details) {
+  const auto events = apply(now(), details);
+  const auto appended = co_await append(events);
+  if (appended) dispatch(events);
+  co_return appended;
+}
+
+Task<Result<void>> RunActor::append(std::vector<Event> events) {
+  const auto posted = posted_ - inbox_.size();
+  if (!events.empty()) {
+    const auto last = events.back().seq;
+    std::vector<store::RunAppend> parts;
+    parts.push_back({.run = run_, .expected_seq = committed_, .owner = owner_, .events = events});
+    const auto appended = co_await services_.store.log().append(std::move(parts));
+    if (!appended) co_return appended;
+    committed_ = last;
+  }
+  processed_ = std::max(processed_, posted);
+  committing_.notify();
+  if (auto* observer = services_.options.observer) {
+    for (const auto& event : events) observer->committed(run_, event);
+  }
+  co_return Result<void>();
+}
+
+// Numbers and applies what is still true: a late result of an attempt that was cancelled or
+// repeated is not.
+std::vector<Event> RunActor::apply(Time at, const Details& details) {
+  std::vector<Event> events;
+  events.reserve(details.size());
+  for (const auto& detail : details) {
+    if (!is_current(detail)) {
+      drop(detail);
+      continue;
+    }
+    events.push_back({.seq = state_.seq + 1, .at = at, .detail = detail});
+    state_.apply(events.back());
+  }
+  return events;
+}
+
+bool RunActor::is_current(const Detail& detail) const {
+  if (const auto* started = as<StepStarted>(detail)) {
+    const auto step = state_.steps.find(started->key);
+    return step != state_.steps.end() && !step->second.running;
+  }
+  const auto runs = [this](const StepKey& key, std::uint32_t attempt) {
+    const auto step = state_.steps.find(key);
+    return step != state_.steps.end() && step->second.running && step->second.attempt == attempt;
+  };
+  if (const auto* step = as<StepCompleted>(detail)) return runs(step->key, step->attempt);
+  if (const auto* step = as<StepFailed>(detail)) return runs(step->key, step->attempt);
+  if (const auto* step = as<StepTimedOut>(detail)) return runs(step->key, step->attempt);
+  if (const auto* step = as<StepLost>(detail)) return runs(step->key, step->attempt);
+  if (const auto* step = as<StepCheckpoint>(detail)) return runs(step->key, step->attempt);
+  if (const auto* step = as<StepCancelled>(detail)) return state_.steps.contains(step->key);
+  if (const auto* timer = as<TimerFired>(detail)) return state_.timers.contains(timer->key);
+  if (as<RunCancelRequested>(detail) != nullptr) return !state_.cancel_requested;
+  return true;
+}
+
+// A step that was granted a slot and then cancelled gives it back.
+void RunActor::drop(const Detail& detail) {
+  const auto* started = as<StepStarted>(detail);
+  if (started == nullptr) return;
+  const auto granted = granted_.extract(started->key);
+  if (granted) services_.slots.release(granted.mapped());
+}
+
+Driven RunActor::driven() const {
+  using store::RunStatus;
+  if (state_.end) {
+    if (const auto* completed = as<RunCompleted>(*state_.end)) {
+      return {.status = RunStatus::completed, .result = completed->result};
+    }
+    if (const auto* failed = as<RunFailed>(*state_.end)) {
+      return {.status = RunStatus::failed, .message = failed->failure.message};
+    }
+    return {.status = RunStatus::cancelled};
+  }
+  if (!state_.paused) return {.status = RunStatus::running};
+  return {.status = RunStatus::paused,
+          .reason = state_.paused->reason,
+          .message = state_.paused->message};
+}
+
+// Never goes back within a run, whatever the machine's clock does.
+Time RunActor::now() {
+  last_at_ = std::max(last_at_, services_.clock.now());
+  return last_at_;
+}
+
+void RunActor::request_cancel(std::string by) {
+  const bool asked =
+      state_.cancel_requested || std::ranges::any_of(inbox_, [](const Detail& detail) {
+        return as<RunCancelRequested>(detail) != nullptr;
+      });
+  if (asked) {
+    force_cancel_ = true;
+    attempts_.stop_all();
+    news_.notify();
+    return;
+  }
+  post({RunCancelRequested{.by = std::move(by)}});
+}
+
+void RunActor::leave() {
+  leaving_ = true;
+  news_.notify();
+}
+
+}  // namespace agentcmd::runtime

@@ -1,0 +1,152 @@
+#pragma once
+// One run, executed: what happens to it comes into an inbox, is told to its code, and is recorded
+// in one commit together with what the code answered; after that commit, and not before, it has
+// effects. Everything runs on the loop, so a run needs no lock.
+//
+//   inbox → apply → activation → completion → decide → append (fsync) → start, stop, arm, show →
+//   inbox …
+
+#include "async/blocking.h"
+#include "async/stop.h"
+#include "async/wakeup.h"
+#include "base/clock.h"
+#include "engine/run_state.h"
+#include "history/activation.h"
+#include "runtime/attempts.h"
+#include "runtime/driver.h"
+#include "runtime/slots.h"
+#include "runtime/worker_host.h"
+#include "steps/step.h"
+#include "store/store.h"
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace agentcmd::runtime {
+
+// What every run of a driver shares. Constant after construction; outlives the runs.
+struct Services {
+  boost::asio::any_io_executor executor;
+  store::Store& store;
+  Clock& clock;
+  BlockingPool& pool;
+  WorkerHost& workers;
+  Slots& slots;
+  const DriverOptions& options;
+  std::map<std::string, std::string> env;  // for host steps
+};
+
+class RunActor final : public steps::StepHost {
+ public:
+  RunActor(Services services, history::RunId run, store::Owner owner);
+
+  // See Driver::drive.
+  Task<Result<Driven>> drive(bool resume);
+
+  // Asks for cancellation with clean-up; a second call ends the run without waiting for clean-up.
+  void request_cancel(std::string by);
+
+  // Makes drive() return as soon as it can, leaving processes and history as they are.
+  void leave();
+
+  // From the worker.
+  void closure_ended(const history::ClosureEnd& end);
+  void worker_died();
+  Task<script::EffectResult> perform(script::Effect effect);
+
+  // steps::StepHost
+  boost::asio::any_io_executor executor() override { return services_.executor; }
+  BlockingPool& pool() override { return services_.pool; }
+  Task<> checkpoint(const steps::Step& step, JsonText data) override;
+  void output(const steps::Step& step, std::string_view stream, std::string_view text) override;
+
+ private:
+  using Details = std::vector<history::Detail>;
+
+  // --- run_actor.cc: the life of a run.
+  Task<Result<Driven>> drive_loaded(bool resume);
+  Task<Result<Driven>> pause_for_damage(std::string what);
+  Task<Result<void>> resume();
+  Task<Result<void>> run_until_end();
+  Task<Result<void>> turn(Details details, std::vector<history::Job> unseen);
+  Task<Result<void>> end_paused(Details details);
+  Task<Result<void>> force_cancel();
+  Task<Result<void>> append(std::vector<history::Event> events);
+  Task<Result<void>> append_details(Details details);
+  Task<> load();
+  std::vector<history::Event> apply(Time at, const Details& details);
+  bool is_current(const history::Detail& detail) const;
+  void drop(const history::Detail& detail);
+  bool is_waiting_for_something() const;
+  Driven driven() const;
+  Time now();
+
+  // --- run_code.cc: talking to the code.
+  // The answer, or nothing: then pause_ says why the code cannot go on.
+  Task<std::optional<history::Completion>> activate(std::vector<history::Job> jobs);
+  Task<bool> ensure_warm();
+  Task<bool> replay();
+  bool cannot_go_on(history::RunPaused why);
+
+  // --- run_effects.cc: what a commit leads to, and what comes back.
+  void dispatch(const std::vector<history::Event>& events);
+  void start_attempt(const history::StepKey& key, bool recovering);
+  void queue_step(const history::StepKey& key);
+  void recover_open_steps();
+  void stop_step(const history::StepKey& key);
+  void attempt_ended(const history::StepKey& key, std::uint32_t attempt, steps::Outcome outcome);
+  Details lost(const history::StepKey& key, std::uint32_t attempt, const std::string& reason);
+  void arm_timer();
+  void look_at_clock();
+  bool take_slot(const std::string& type);
+  steps::RunContext context() const;
+  steps::Step make_step(const history::StepKey& key, bool recovering) const;
+  void post(Details details);
+
+  // Constant after construction.
+  Services services_;
+  history::RunId run_;
+  store::Owner owner_;
+
+  engine::RunState state_;       // of everything committed, and of what is being committed
+  std::uint64_t committed_ = 0;  // last sequence number on disk
+  std::uint64_t seen_ = 0;       // last sequence number whose events the code has seen
+  Time last_at_;
+
+  Details inbox_;
+  std::uint64_t posted_ = 0;                 // details ever posted
+  std::uint64_t processed_ = 0;              // of those, committed or dropped
+  std::vector<history::Job> closure_jobs_;   // closures to begin again with the next activation
+  std::optional<history::Detail> ending_;    // the code is done; the end waits for running attempts
+  std::optional<history::RunPaused> pause_;  // why the code cannot go on, until that is recorded
+  bool force_cancel_ = false;
+  bool leaving_ = false;
+  bool in_turn_ = false;
+
+  // Closures whose start is committed. `stop` ends what they do outside; it exists once they do
+  // something.
+  struct Closure {
+    std::uint32_t attempt = 1;
+    std::shared_ptr<StopSource> stop;
+  };
+  std::map<history::StepKey, Closure> closures_;
+  std::map<history::StepKey, Slots::Ticket> queued_;
+  std::map<history::StepKey, Slots::Kind> granted_;  // slots taken for a StepStarted in the inbox
+  std::optional<history::StepKey> held_finalize_;    // waits until no attempt is running
+  std::uint64_t warm_generation_ = 0;  // of the worker that has this run's context; 0: none
+  int worker_deaths_ = 0;
+
+  Wakeup news_;        // inbox, flags
+  Wakeup committing_;  // committed_ or processed_ has moved
+  boost::asio::steady_timer timer_;
+  Attempts attempts_;
+};
+
+}  // namespace agentcmd::runtime

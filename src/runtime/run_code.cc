@@ -1,0 +1,135 @@
+// The run's conversation with its code: activations, and the replay that brings a fresh context to
+// where the history is.
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "engine/decide.h"
+#include "engine/replay.h"
+#include "runtime/run_actor.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace agentcmd::runtime {
+
+using namespace history;
+
+namespace {
+
+// What a replay asks for beyond what is compared: how the run ends, and what nobody waits for any
+// more.
+std::vector<Command> closing_commands(const std::vector<Command>& commands) {
+  std::vector<Command> closing;
+  for (const auto& command : commands) {
+    const bool opens = std::holds_alternative<ScheduleStep>(command) ||
+                       std::holds_alternative<StartTimer>(command) ||
+                       std::holds_alternative<Note>(command);
+    if (!opens) closing.push_back(command);
+  }
+  return closing;
+}
+
+RunPaused stopped_by_worker(const script::RunStopped& stopped) {
+  const Json detail{{"stack", stopped.stack}};
+  auto message = stopped.message;
+  if (!stopped.stack.empty()) message += "\n" + stopped.stack;
+  return {.reason = stopped.reason, .message = std::move(message), .detail = {to_text(detail)}};
+}
+
+}  // namespace
+
+// Keeps the reason for the pause that the caller will record.
+bool RunActor::cannot_go_on(RunPaused why) {
+  pause_ = std::move(why);
+  return false;
+}
+
+Task<std::optional<Completion>> RunActor::activate(std::vector<Job> jobs) {
+  while (true) {
+    if (!co_await ensure_warm()) co_return std::nullopt;
+    Activation activation{.run = run_, .code_hash = state_.code_hash, .jobs = jobs};
+    auto outcome = co_await services_.workers.activate(std::move(activation));
+    if (!outcome) {
+      cannot_go_on({.reason = "code", .message = outcome.error().message, .detail = {"{}"}});
+      co_return std::nullopt;
+    }
+    if (auto* completion = std::get_if<Completion>(&*outcome)) co_return std::move(*completion);
+    warm_generation_ = 0;
+    if (const auto* stopped = std::get_if<script::RunStopped>(&*outcome)) {
+      cannot_go_on(stopped_by_worker(*stopped));
+      co_return std::nullopt;
+    }
+    // The worker died with our jobs: they are told again to a fresh one, after a replay.
+    if (++worker_deaths_ < limits::worker_deaths_max) continue;
+    const auto& died = std::get<script::WorkerDied>(*outcome);
+    cannot_go_on(
+        {.reason = "worker",
+         .message = fmt::format("The workflow's code ended its worker {} times: {}. Look for "
+                                "an endless loop or a very large value in the definition, "
+                                "then resume the run.",
+                                worker_deaths_, died.message),
+         .detail = {"{}"}});
+    co_return std::nullopt;
+  }
+}
+
+Task<bool> RunActor::ensure_warm() {
+  while (true) {
+    co_await services_.workers.ensure_started();
+    const auto generation = services_.workers.generation();
+    if (warm_generation_ == generation) co_return true;
+    if (!co_await replay()) co_return false;
+    if (services_.workers.generation() == generation) {
+      warm_generation_ = generation;
+      co_return true;
+    }
+  }
+}
+
+// Tells a fresh context everything that the code has seen, and compares what it asks for with what
+// is recorded. True also when the worker died meanwhile: the caller sees that by the generation.
+Task<bool> RunActor::replay() {
+  const auto history = co_await services_.store.log().read(run_, 0);
+  std::vector<Event> seen;
+  std::vector<Job> jobs;
+  for (const auto& event : history) {
+    if (event.seq > seen_) break;
+    if (engine::is_job(event.detail)) jobs.push_back(engine::job_of(event, state_.created));
+    seen.push_back(event);
+  }
+  if (jobs.empty()) co_return true;
+  Activation activation{
+      .run = run_, .code_hash = state_.code_hash, .replaying = true, .jobs = std::move(jobs)};
+  auto outcome = co_await services_.workers.activate(std::move(activation));
+  if (!outcome) {
+    co_return cannot_go_on(
+        {.reason = "code", .message = outcome.error().message, .detail = {"{}"}});
+  }
+  if (const auto* stopped = std::get_if<script::RunStopped>(&*outcome)) {
+    co_return cannot_go_on(stopped_by_worker(*stopped));
+  }
+  if (std::holds_alternative<script::WorkerDied>(*outcome)) {
+    if (++worker_deaths_ < limits::worker_deaths_max) co_return true;
+    co_return cannot_go_on(
+        {.reason = "worker",
+         .message = "The workflow's code ends its worker each time it is replayed: " +
+                    std::get<script::WorkerDied>(*outcome).message,
+         .detail = {"{}"}});
+  }
+  const auto& completion = std::get<Completion>(*outcome);
+  const auto mismatch =
+      engine::compare(engine::asked_in(seen), engine::asked_in(completion.commands));
+  if (mismatch) {
+    services_.workers.evict(run_);
+    co_return cannot_go_on(engine::pause_for(*mismatch));
+  }
+  auto decision = engine::decide(state_, closing_commands(completion.commands),
+                                 [](const std::string&) { return false; });
+  for (const auto& key : decision.stop) stop_step(key);
+  if (decision.ending) ending_ = std::move(decision.ending);
+  post(std::move(decision.details));
+  co_return true;
+}
+
+}  // namespace agentcmd::runtime

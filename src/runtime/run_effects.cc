@@ -1,0 +1,321 @@
+// What a commit leads to in the world, and what comes back from there.
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "engine/decide.h"
+#include "runtime/run_actor.h"
+#include "steps/effects.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace agentcmd::runtime {
+
+using namespace history;
+
+namespace {
+
+constexpr std::string_view finalize_type = "finalizeWorkspace";
+
+// A timer that is further away than this is looked at again on the way: the machine may have slept,
+// or its clock been set.
+constexpr auto timer_look_max = std::chrono::minutes(1);
+
+script::EffectResult refused(std::string_view message) {
+  return {.ok = false, .value = {to_text({{"name", "CancelledError"}, {"message", message}})}};
+}
+
+Slots::Kind slot_of(const std::string& type) {
+  const auto* known = steps::find_step_type(type);
+  return known == nullptr ? Slots::Kind::none : known->slot;
+}
+
+}  // namespace
+
+void RunActor::post(Details details) {
+  if (details.empty()) return;
+  posted_ += details.size();
+  std::ranges::move(details, std::back_inserter(inbox_));
+  news_.notify();
+}
+
+bool RunActor::take_slot(const std::string& type) {
+  if (type == finalize_type && !attempts_.empty()) return false;
+  return services_.slots.try_take(slot_of(type));
+}
+
+void RunActor::dispatch(const std::vector<Event>& events) {
+  for (const auto& event : events) {
+    if (const auto* started = std::get_if<StepStarted>(&event.detail)) {
+      start_attempt(started->key, false);
+    } else if (const auto* scheduled = std::get_if<StepScheduled>(&event.detail)) {
+      queue_step(scheduled->key);
+    } else if (const auto* completed = std::get_if<StepCompleted>(&event.detail)) {
+      closures_.erase(completed->key);
+    } else if (const auto* failed = std::get_if<StepFailed>(&event.detail)) {
+      closures_.erase(failed->key);
+    } else if (const auto* cancelled = std::get_if<StepCancelled>(&event.detail)) {
+      stop_step(cancelled->key);
+      closures_.erase(cancelled->key);
+    }
+  }
+  arm_timer();
+}
+
+// Begins the attempt that the state names, or looks for it where a former driver began it.
+void RunActor::start_attempt(const StepKey& key, bool recovering) {
+  const auto found = state_.steps.find(key);
+  if (found == state_.steps.end() || !found->second.running) {
+    drop(StepStarted{.key = key});
+    return;
+  }
+  const auto& step = found->second;
+  if (step.type == engine::closure_type) {
+    closures_[key] = {.attempt = step.attempt, .stop = nullptr};
+    // The worker begins first attempts by itself.
+    if (step.attempt > 1) {
+      closure_jobs_.push_back(
+          {.at = last_at_, .what = RunClosureJob{.key = key, .attempt = step.attempt}});
+      news_.notify();
+    }
+    return;
+  }
+  granted_.erase(key);
+  const auto* type = steps::find_step_type(step.type);
+  if (type == nullptr) {
+    post({StepFailed{.key = key,
+                     .attempt = step.attempt,
+                     .failure = {.name = "Error",
+                                 .message = fmt::format("this version of agentcmd has no step.{}",
+                                                        step.type)}}});
+    return;
+  }
+  attempts_.start(*this, *type, make_step(key, recovering));
+}
+
+void RunActor::queue_step(const StepKey& key) {
+  const auto found = state_.steps.find(key);
+  if (found == state_.steps.end() || found->second.running || queued_.contains(key)) return;
+  const auto attempt = found->second.attempt + 1;
+  if (found->second.type == finalize_type && !attempts_.empty()) {
+    held_finalize_ = key;
+    return;
+  }
+  const auto kind = slot_of(found->second.type);
+  const auto grant = [this, key, attempt, kind] {
+    queued_.erase(key);
+    granted_[key] = kind;
+    post({StepStarted{.key = key, .attempt = attempt}});
+  };
+  if (services_.slots.try_take(kind)) {
+    grant();
+  } else {
+    queued_[key] = services_.slots.wait(kind, grant);
+  }
+}
+
+// After a restart: what ran is looked for, what only waited waits again.
+void RunActor::recover_open_steps() {
+  for (const auto& [key, step] : state_.steps) {
+    if (step.type == engine::closure_type) {
+      if (!step.running) continue;
+      post(lost(key, step.attempt, "the driver that ran it ended"));
+    } else if (step.running) {
+      services_.slots.take(slot_of(step.type));
+      start_attempt(key, true);
+    } else {
+      queue_step(key);
+    }
+  }
+  arm_timer();
+}
+
+void RunActor::stop_step(const StepKey& key) {
+  attempts_.stop(key);
+  const auto closure = closures_.find(key);
+  if (closure != closures_.end() && closure->second.stop) closure->second.stop->request();
+  const auto queued = queued_.extract(key);
+  if (queued) services_.slots.leave(queued.mapped());
+}
+
+void RunActor::attempt_ended(const StepKey& key, std::uint32_t attempt, steps::Outcome outcome) {
+  auto details = std::move(outcome.notes);
+  if (auto* completed = std::get_if<steps::Completed>(&outcome.what)) {
+    details.emplace_back(StepCompleted{.key = key,
+                                       .attempt = attempt,
+                                       .success = completed->success,
+                                       .output = std::move(completed->output)});
+  } else if (auto* failed = std::get_if<steps::Failed>(&outcome.what)) {
+    details.emplace_back(
+        StepFailed{.key = key, .attempt = attempt, .failure = std::move(failed->failure)});
+  } else if (auto* timed_out = std::get_if<steps::TimedOut>(&outcome.what)) {
+    details.emplace_back(
+        StepTimedOut{.key = key, .attempt = attempt, .failure = std::move(timed_out->failure)});
+  } else if (std::holds_alternative<steps::Cancelled>(outcome.what)) {
+    details.emplace_back(StepCancelled{key});
+  } else {
+    std::ranges::move(lost(key, attempt, std::get<steps::Lost>(outcome.what).reason),
+                      std::back_inserter(details));
+  }
+  post(std::move(details));
+  if (held_finalize_ && attempts_.empty()) queue_step(*std::exchange(held_finalize_, std::nullopt));
+}
+
+// What a lost attempt leads to. It is recorded as lost, whatever comes next, and never silently
+// repeated.
+RunActor::Details RunActor::lost(const StepKey& key, std::uint32_t attempt,
+                                 const std::string& reason) {
+  const auto& type = state_.steps.at(key).type;
+  const auto* known = steps::find_step_type(type);
+  auto policy = type == engine::closure_type ? steps::OnLost::retry : steps::OnLost::ask;
+  if (known != nullptr) policy = known->on_lost;
+  if (policy == steps::OnLost::probe) policy = steps::OnLost::ask;  // the step has looked already
+  Details details{StepLost{.key = key,
+                           .attempt = attempt,
+                           .reason = reason,
+                           .policy = std::string(steps::to_string(policy))}};
+  switch (policy) {
+    case steps::OnLost::retry:
+    case steps::OnLost::resume:
+      services_.slots.take(slot_of(type));
+      granted_[key] = slot_of(type);
+      details.emplace_back(StepStarted{.key = key, .attempt = attempt + 1});
+      break;
+    case steps::OnLost::probe:
+    case steps::OnLost::ask:
+      details.emplace_back(
+          RunPaused{.reason = "lost",
+                    .message = fmt::format("Step '{}' was running when its driver died, and {}. "
+                                           "Nobody can tell how far it came. "
+                                           "Resuming the run begins the step again from its start; "
+                                           "look first at what it may have "
+                                           "done already.",
+                                           key.text, reason),
+                    .detail = {to_text({{"step", key.text}, {"attempt", attempt}})}});
+      break;
+    case steps::OnLost::fail:
+      break;
+  }
+  return details;
+}
+
+steps::RunContext RunActor::context() const {
+  const std::filesystem::path project = state_.created.project;
+  auto request = parse_trusted(state_.created.request.text, "the run's request");
+  return {.run = run_,
+          .name = state_.created.name,
+          .project = project,
+          .working_dir = state_.working_dir(),
+          .run_dir = project / ".agent/workflows/executions" / run_.text,
+          .libexec = services_.options.libexec,
+          .env = services_.env,
+          .agents_override = string_or(request, "agents"),
+          .request = std::move(request),
+          .secrets = services_.options.secrets};
+}
+
+steps::Step RunActor::make_step(const StepKey& key, bool recovering) const {
+  const auto& open = state_.steps.at(key);
+  steps::Step step{.run = context(),
+                   .key = key,
+                   .type = open.type,
+                   .name = open.name,
+                   .phase = open.phase,
+                   .attempt = open.attempt,
+                   .input = open.input,
+                   .lost_checkpoint = open.lost_checkpoint};
+  if (recovering) step.recovery = steps::Recovery{.checkpoint = open.checkpoint};
+  return step;
+}
+
+Task<> RunActor::checkpoint(const steps::Step& step, JsonText data) {
+  post({StepCheckpoint{.key = step.key, .attempt = step.attempt, .data = std::move(data)}});
+  const auto mine = posted_;
+  while (processed_ < mine) co_await committing_.wait();
+}
+
+void RunActor::output(const steps::Step& step, std::string_view stream, std::string_view text) {
+  if (auto* observer = services_.options.observer) observer->output(run_, step.key, stream, text);
+}
+
+// --- Closures.
+
+void RunActor::closure_ended(const ClosureEnd& end) {
+  if (end.threw) {
+    post({StepFailed{.key = end.key, .attempt = end.attempt, .failure = end.failure}});
+  } else {
+    post({StepCompleted{
+        .key = end.key, .attempt = end.attempt, .success = true, .output = end.output}});
+  }
+}
+
+// The closures that ran in the worker are lost with it; their code begins again in the next one.
+void RunActor::worker_died() {
+  warm_generation_ = 0;
+  for (const auto& [key, closure] : closures_) {
+    if (closure.stop) closure.stop->request();
+    post(lost(key, closure.attempt, "the workflow worker died"));
+  }
+}
+
+Task<script::EffectResult> RunActor::perform(script::Effect effect) {
+  const auto is_running = [this, &effect] {
+    const auto closure = closures_.find(effect.key);
+    return closure != closures_.end() && closure->second.attempt == effect.attempt;
+  };
+  // Nothing outside sees the step before its start is on disk.
+  while (!is_running() && in_turn_) co_await committing_.wait();
+  if (!is_running()) co_return refused("step '" + effect.key.text + "' is over");
+  auto& closure = closures_.at(effect.key);
+  if (!closure.stop) closure.stop = std::make_shared<StopSource>(services_.executor);
+  const auto stop = closure.stop;  // the closure may end before the effect does
+  steps::Step step{.run = context(), .key = effect.key, .type = "run", .attempt = effect.attempt};
+  auto outcome = co_await steps::perform_effect(*this, std::move(step), std::move(effect.name),
+                                                std::move(effect.args), *stop);
+  co_return script::EffectResult{.ok = outcome.ok, .value = std::move(outcome.value)};
+}
+
+// --- Timers.
+
+void RunActor::arm_timer() {
+  if (state_.end || (state_.timers.empty() && !state_.cancel_requested)) return;
+  auto next = Time::max();
+  for (const auto& [key, timer] : state_.timers) next = std::min(next, timer.fire_at);
+  if (state_.cancel_requested) {
+    next = std::min<Time>(next, state_.cancel_requested_at + limits::cancel_grace);
+  }
+  const auto wait =
+      std::clamp<Milliseconds>(next - services_.clock.now(), Milliseconds(0), timer_look_max);
+  timer_.expires_after(wait);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) look_at_clock();
+  });
+}
+
+void RunActor::look_at_clock() {
+  const auto at = services_.clock.now();
+  if (state_.cancel_requested && at >= state_.cancel_requested_at + limits::cancel_grace &&
+      !force_cancel_) {
+    log::warn("run.cancel_forced", {{"run", run_.text}});
+    force_cancel_ = true;
+    attempts_.stop_all();
+    news_.notify();
+    return;
+  }
+  std::vector<std::pair<Time, StepKey>> due;
+  for (const auto& [key, timer] : state_.timers) {
+    if (timer.fire_at <= at) due.emplace_back(timer.fire_at, key);
+  }
+  std::ranges::sort(due);
+  Details fired;
+  for (auto& [when, key] : due) fired.emplace_back(TimerFired{std::move(key)});
+  if (fired.empty()) {
+    arm_timer();
+  } else {
+    post(std::move(fired));
+  }
+}
+
+}  // namespace agentcmd::runtime
