@@ -45,6 +45,7 @@ struct RunRow {
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
   std::uint64_t events = 0;  // last sequence number
+  bool operator==(const RunRow&) const = default;
 };
 
 struct StepRow {
@@ -59,6 +60,7 @@ struct StepRow {
   Time scheduled_at;
   std::optional<Time> started_at;  // of the first attempt
   std::optional<Time> ended_at;
+  bool operator==(const StepRow&) const = default;
 };
 
 struct RunFilter {

@@ -1,0 +1,140 @@
+#include "store/catalog_queries.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "store/projection_rows.h"
+
+#include <fmt/format.h>
+#include <soci/soci.h>
+
+#include <utility>
+
+namespace agentcmd::store {
+namespace {
+
+// What a run has besides its projection.
+struct JoinedColumns {
+  std::string id, driver, request, request_blob, result, result_blob;
+  long long term = 0;
+};
+
+std::string select_from(std::string_view condition) {
+  return fmt::format(
+      "SELECT {}, head.id, head.driver, head.term, coalesce(created.payload, ''), "
+      "coalesce(created.blob, ''), coalesce(result.payload, ''), coalesce(result.blob, '') "
+      "FROM runs JOIN (SELECT run AS head_run, id, driver, term FROM run_head) AS head "
+      "ON head.head_run = runs.run "
+      "LEFT JOIN (SELECT id AS event, payload, blob FROM history) AS created "
+      "ON created.event = runs.created_event "
+      "LEFT JOIN (SELECT id AS event, payload, blob FROM history) AS result "
+      "ON result.event = runs.result_event {}",
+      RunColumns::names, condition);
+}
+
+// A damaged blob must not hide the run; reading its history reports it.
+JsonText payload(const Blobs& blobs, const std::string& text, const std::string& blob) {
+  if (blob.empty()) return {text};
+  try {
+    return {blobs.get(blob)};
+  } catch (const Fault& fault) {
+    log::error("catalog.payload_unreadable", {{"error", fault.what()}});
+    return {};
+  }
+}
+
+// `statement` is select_from(...) with its variables bound.
+std::vector<RunRow> fetch_runs(soci::details::prepare_temp_type statement, const Blobs& blobs) {
+  RunColumns columns;
+  JoinedColumns joined;
+  soci::statement select =
+      (into_columns(std::move(statement), columns), soci::into(joined.id),
+       soci::into(joined.driver), soci::into(joined.term), soci::into(joined.request),
+       soci::into(joined.request_blob), soci::into(joined.result), soci::into(joined.result_blob));
+  std::vector<RunRow> rows;
+  for (bool more = select.execute(true); more; more = select.fetch()) {
+    auto row = columns.get().row;
+    row.id = {joined.id};
+    row.driver = joined.driver;
+    row.term = static_cast<std::uint32_t>(joined.term);
+    row.request = payload(blobs, joined.request, joined.request_blob);
+    row.result = payload(blobs, joined.result, joined.result_blob);
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::string name_of(const RunRow& row) {
+  return row.name.empty() ? row.id.text : fmt::format("{} ({})", row.id.text, row.name);
+}
+
+}  // namespace
+
+std::vector<RunRow> select_runs(Connection& connection, const Blobs& blobs,
+                                const RunFilter& filter) {
+  const std::string status(filter.status ? to_string(*filter.status) : "");
+  const auto limit = static_cast<long long>(filter.limit);
+  // An empty text stands for no condition.
+  return fetch_runs((connection.sql().prepare
+                         << select_from("WHERE (:project = '' OR project = :project) "
+                                        "AND (:status = '' OR status = :status) "
+                                        "AND (:before = '' OR runs.run < "
+                                        "(SELECT run FROM run_head WHERE run_head.id = :before)) "
+                                        "ORDER BY runs.run DESC LIMIT :limit"),
+                     soci::use(filter.project, "project"), soci::use(status, "status"),
+                     soci::use(filter.before, "before"), soci::use(limit, "limit")),
+                    blobs);
+}
+
+std::vector<RunRow> select_unfinished(Connection& connection, const Blobs& blobs) {
+  return fetch_runs(
+      connection.sql().prepare << select_from("WHERE ended_at IS NULL ORDER BY runs.run DESC"),
+      blobs);
+}
+
+Result<RunRow> select_run(Connection& connection, const Blobs& blobs,
+                          const std::string& id_or_prefix) {
+  constexpr std::size_t candidates_shown = 5;
+  const long long limit = candidates_shown + 1;
+  // The last character of Unicode bounds the ids that begin so, for the index.
+  const auto after = id_or_prefix + "\U0010FFFF";
+  auto rows = id_or_prefix.empty()
+                  ? std::vector<RunRow>()
+                  : fetch_runs((connection.sql().prepare
+                                    << select_from("WHERE head.id >= :prefix AND head.id < :after "
+                                                   "ORDER BY head.id LIMIT :limit"),
+                                soci::use(id_or_prefix, "prefix"), soci::use(after, "after"),
+                                soci::use(limit, "limit")),
+                               blobs);
+  if (rows.empty()) {
+    return fail(ErrorCode::not_found,
+                fmt::format("no run '{}'. 'agentcmd runs list' shows them", id_or_prefix));
+  }
+  if (rows.size() == 1 || rows.front().id.text == id_or_prefix) return std::move(rows.front());
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < rows.size() && i < candidates_shown; ++i) {
+    names.push_back(name_of(rows[i]));
+  }
+  if (rows.size() > candidates_shown) names.emplace_back("…");
+  return fail(ErrorCode::invalid_argument,
+              fmt::format("several runs begin with '{}': {}. Type more of the id", id_or_prefix,
+                          join(names, ", ")));
+}
+
+std::vector<StepRow> select_steps(Connection& connection, const history::RunId& run) {
+  StepColumns columns;
+  soci::statement select =
+      into_columns((connection.sql().prepare << fmt::format(
+                        "SELECT {} FROM steps WHERE run = (SELECT run FROM run_head WHERE id = "
+                        ":id) ORDER BY position",
+                        StepColumns::names),
+                    soci::use(run.text)),
+                   columns);
+  std::vector<StepRow> rows;
+  for (bool more = select.execute(true); more; more = select.fetch()) {
+    rows.push_back(columns.get().row);
+  }
+  return rows;
+}
+
+}  // namespace agentcmd::store

@@ -1,0 +1,20 @@
+#pragma once
+// The questions of Catalog, as SQL over the projections.
+
+#include "store/blobs.h"
+#include "store/catalog.h"
+#include "store/connection.h"
+
+#include <string>
+#include <vector>
+
+namespace agentcmd::store {
+
+std::vector<RunRow> select_runs(Connection& connection, const Blobs& blobs,
+                                const RunFilter& filter);
+std::vector<RunRow> select_unfinished(Connection& connection, const Blobs& blobs);
+Result<RunRow> select_run(Connection& connection, const Blobs& blobs,
+                          const std::string& id_or_prefix);
+std::vector<StepRow> select_steps(Connection& connection, const history::RunId& run);
+
+}  // namespace agentcmd::store

@@ -1,0 +1,124 @@
+#include "store/connection.h"
+
+#include "base/fault.h"
+#include "base/log.h"
+
+#include <fmt/format.h>
+#include <soci/soci.h>
+#include <soci/sqlite3/soci-sqlite3.h>
+
+#include <array>
+
+namespace agentcmd::store {
+namespace {
+
+// SOCI splits its argument at spaces and '=' as soon as it holds a '='; a URI has neither.
+std::string connect_string(const std::filesystem::path& file) {
+  if (file.native().find('=') == std::string::npos) return file.native();
+  std::string uri = "db=file:";
+  for (const char c : file.native()) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '/' || c == '.';
+    if (plain) {
+      uri += c;
+    } else {
+      fmt::format_to(std::back_inserter(uri), "%{:02x}", static_cast<unsigned char>(c));
+    }
+  }
+  return uri;
+}
+
+struct WayOut {
+  int result;
+  std::string_view text;
+};
+
+constexpr std::string_view use_other_home = "or set AGENTCMD_HOME to another folder";
+
+constexpr std::array ways_out{
+    WayOut{SQLITE_BUSY, "another program holds the database; close it and try again"},
+    WayOut{SQLITE_READONLY, "make the folder and the file writable for you"},
+    WayOut{SQLITE_PERM, "make the folder and the file writable for you"},
+    WayOut{SQLITE_CANTOPEN, "make the folder and the file readable and writable for you"},
+    WayOut{SQLITE_IOERR, "the disk refuses or is full; nothing of this was written"},
+    WayOut{SQLITE_FULL, "free some space and run the command again; nothing recorded is lost"},
+    WayOut{SQLITE_CORRUPT, "the file is damaged: put a backup in its place"},
+    WayOut{SQLITE_NOTADB, "this file is no database: move it away"},
+};
+
+std::string_view way_out(int result) {
+  for (const auto& row : ways_out) {
+    if (row.result == result) return row.text;
+  }
+  return "try again";
+}
+
+}  // namespace
+
+Connection::Connection(const Home& home, Durability durability) : file_(home.database()) {
+  with_faults("opening the database", file_, [&] {
+    session_ = std::make_unique<soci::session>(*soci::factory_sqlite3(), connect_string(file_));
+    auto& sql = *session_;
+    sql << "PRAGMA busy_timeout = 10000";
+    std::string mode;
+    sql << "PRAGMA journal_mode = WAL", soci::into(mode);
+    if (mode != "wal") {
+      throw Fault(
+          fmt::format("opening the database {}: its file system cannot share memory "
+                      "between processes; set AGENTCMD_HOME to a folder on a local disk",
+                      file_.native()));
+    }
+    sql << (durability == Durability::full ? "PRAGMA synchronous = FULL"
+                                           : "PRAGMA synchronous = NORMAL");
+    sql << "PRAGMA foreign_keys = ON";
+    // Projections carry the log into the database file (projector.cc), off the writer's way; this
+    // is for a writer that nobody follows.
+    sql << "PRAGMA wal_autocheckpoint = 8000";
+  });
+}
+
+Connection::~Connection() = default;
+
+WriteTransaction::WriteTransaction(Connection& connection) : connection_(connection) {
+  connection_.sql() << "BEGIN IMMEDIATE";
+}
+
+WriteTransaction::~WriteTransaction() {
+  if (!open_) return;
+  try {
+    connection_.sql() << "ROLLBACK";
+  } catch (const std::exception& error) {
+    // SQLite rolls back by itself after some faults; then there is nothing left to do here.
+    log::debug("store.rollback", {{"error", error.what()}});
+  }
+}
+
+void WriteTransaction::commit() {
+  connection_.sql() << "COMMIT";
+  open_ = false;
+}
+
+ReadTransaction::ReadTransaction(Connection& connection) : connection_(connection) {
+  connection_.sql() << "BEGIN";
+}
+
+ReadTransaction::~ReadTransaction() {
+  try {
+    connection_.sql() << "COMMIT";
+  } catch (const std::exception& error) {
+    log::debug("store.end_of_read", {{"error", error.what()}});
+  }
+}
+
+void rethrow_as_fault(std::string_view doing, const std::filesystem::path& file) {
+  try {
+    throw;
+  } catch (const soci::sqlite3_soci_error& error) {
+    constexpr int primary_code = 0xff;
+    throw Fault(fmt::format("{} {}: {} ({}, {})", doing, file.native(), error.get_error_message(),
+                            way_out(error.result() & primary_code), use_other_home));
+  } catch (const soci::soci_error& error) {
+    throw Fault(fmt::format("{} {}: {}", doing, file.native(), error.get_error_message()));
+  }
+}
+
+}  // namespace agentcmd::store

@@ -1,0 +1,164 @@
+#include "store/migrations.h"
+
+#include "base/clock.h"
+#include "base/fault.h"
+#include "store/commit_lock.h"
+
+#include <fmt/format.h>
+#include <soci/soci.h>
+
+#include <array>
+#include <mutex>
+
+namespace agentcmd::store {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 10> first_schema{
+    // The only truth. `run` is a small integer because a clustered text id costs more than half of
+    // the insert rate. `blob` names the payload where it is too large for the row.
+    R"(CREATE TABLE history(
+      id INTEGER PRIMARY KEY,
+      run INTEGER NOT NULL,
+      seq INTEGER NOT NULL,
+      kind TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      flags INTEGER NOT NULL,
+      fields TEXT NOT NULL,
+      payload TEXT,
+      blob TEXT,
+      UNIQUE(run, seq)))",
+    R"(CREATE TABLE run_head(
+      run INTEGER PRIMARY KEY,
+      id TEXT NOT NULL UNIQUE,
+      driver TEXT NOT NULL,
+      term INTEGER NOT NULL,
+      seq INTEGER NOT NULL,
+      ended INTEGER NOT NULL))",
+    R"(CREATE TABLE requests(
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      run TEXT NOT NULL,
+      kind TEXT NOT NULL,
+      data TEXT NOT NULL,
+      at INTEGER NOT NULL,
+      done INTEGER NOT NULL DEFAULT 0))",
+    "CREATE INDEX requests_pending ON requests(run) WHERE done = 0",
+    // Projections, and how far into history they have come. Texts that can be long stay in the
+    // history: created_event and result_event say where.
+    "CREATE TABLE projected(history_id INTEGER NOT NULL)",
+    "INSERT INTO projected VALUES(0)",
+    R"(CREATE TABLE runs(
+      run INTEGER PRIMARY KEY,
+      name TEXT NOT NULL,
+      definition TEXT NOT NULL,
+      file TEXT NOT NULL,
+      project TEXT NOT NULL,
+      code_hash TEXT NOT NULL,
+      status TEXT NOT NULL,
+      phase TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      branch TEXT NOT NULL,
+      working_dir TEXT NOT NULL,
+      pr_url TEXT NOT NULL,
+      created_event INTEGER NOT NULL,
+      result_event INTEGER,
+      created_at INTEGER NOT NULL,
+      started_at INTEGER,
+      ended_at INTEGER,
+      events INTEGER NOT NULL,
+      paused INTEGER NOT NULL,
+      steps_active INTEGER NOT NULL,
+      steps_waiting INTEGER NOT NULL))",
+    "CREATE INDEX runs_unfinished ON runs(run) WHERE ended_at IS NULL",
+    "CREATE INDEX runs_of_project ON runs(project, run)",
+    R"(CREATE TABLE steps(
+      run INTEGER NOT NULL,
+      key TEXT NOT NULL,
+      position INTEGER NOT NULL,
+      type TEXT NOT NULL,
+      name TEXT NOT NULL,
+      phase TEXT NOT NULL,
+      status TEXT NOT NULL,
+      attempts INTEGER NOT NULL,
+      success INTEGER NOT NULL,
+      error TEXT NOT NULL,
+      scheduled_at INTEGER NOT NULL,
+      started_at INTEGER,
+      ended_at INTEGER,
+      PRIMARY KEY(run, key)) WITHOUT ROWID)",
+};
+
+constexpr std::array all_migrations{Migration{1, first_schema}};
+
+struct Version {
+  int number = 0;  // 0: an empty database
+  std::string written_by;
+};
+
+Version version_of(Connection& connection) {
+  auto& sql = connection.sql();
+  int tables = 0;
+  int known = 0;
+  sql << "SELECT count(*), coalesce(sum(name = 'schema_version'), 0) FROM sqlite_master "
+         "WHERE type = 'table'",
+      soci::into(tables), soci::into(known);
+  if (tables == 0) return {};
+  if (known == 0) {
+    throw Fault(
+        fmt::format("{} is a database of another program: move it away, or set "
+                    "AGENTCMD_HOME to another folder",
+                    connection.file().native()));
+  }
+  Version version;
+  sql << "SELECT version, agentcmd FROM schema_version ORDER BY version DESC LIMIT 1",
+      soci::into(version.number), soci::into(version.written_by);
+  return version;
+}
+
+void back_up(Connection& connection, int version) {
+  const auto backup = fs::path(fmt::format("{}.{}.backup", connection.file().native(), version));
+  fs::remove(backup);
+  connection.sql() << "VACUUM INTO :backup", soci::use(backup.native());
+}
+
+void apply(Connection& connection, const Migration& step) {
+  auto& sql = connection.sql();
+  WriteTransaction transaction(connection);
+  sql << "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY, agentcmd TEXT NOT "
+         "NULL, at INTEGER NOT NULL)";
+  for (const auto statement : step.statements) sql << std::string(statement);
+  const auto at = static_cast<long long>(to_millis(SystemClock().now()));
+  const std::string by = AGENTCMD_VERSION;
+  sql << "INSERT INTO schema_version VALUES(:version, :by, :at)", soci::use(step.version),
+      soci::use(by), soci::use(at);
+  transaction.commit();
+}
+
+}  // namespace
+
+std::span<const Migration> migrations() {
+  return all_migrations;
+}
+
+void migrate(Connection& connection, const Home& home, std::span<const Migration> steps) {
+  with_faults("opening the database", connection.file(), [&] {
+    const int last = steps.back().version;
+    if (version_of(connection).number == last) return;
+    CommitLock lock(home);
+    const std::lock_guard turn(lock);
+    const auto found = version_of(connection);  // again: another process may have been faster
+    if (found.number > last) {
+      throw Fault(
+          fmt::format("{} was written by a newer agentcmd ({}): upgrade agentcmd, or set "
+                      "AGENTCMD_HOME to another folder",
+                      connection.file().native(), found.written_by));
+    }
+    if (found.number > 0 && found.number < last) back_up(connection, found.number);
+    for (const auto& step : steps) {
+      if (step.version > found.number) apply(connection, step);
+    }
+  });
+}
+
+}  // namespace agentcmd::store

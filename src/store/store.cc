@@ -1,0 +1,189 @@
+#include "store/store.h"
+
+#include "store/catalog_queries.h"
+#include "store/history_rows.h"
+#include "store/migrations.h"
+#include "store/reader.h"
+#include "store/request_rows.h"
+#include "store/writer.h"
+
+#include <utility>
+#include <variant>
+
+namespace agentcmd::store {
+namespace {
+
+namespace asio = boost::asio;
+
+// Works of the writer (writer.h).
+
+struct AppendWork {
+  using Value = Result<void>;
+
+  std::size_t prepare(const Blobs& blobs) {
+    encoded = encode(std::move(parts), blobs);
+    return bytes_of(encoded);
+  }
+  Value apply(WriteContext& context) { return context.history.append(encoded); }
+
+  std::vector<RunAppend> parts;
+  std::vector<EncodedPart> encoded = {};
+};
+
+struct TakeOverWork {
+  using Value = Result<Owner>;
+
+  std::size_t prepare(const Blobs&) { return 0; }
+  Value apply(WriteContext& context) { return context.history.take_over(run, from, driver); }
+
+  history::RunId run;
+  Owner from;
+  std::string driver;
+};
+
+struct AddRequestWork {
+  using Value = std::uint64_t;
+
+  std::size_t prepare(const Blobs&) { return request.data.text.size(); }
+  Value apply(WriteContext& context) { return insert_request(context.connection, request); }
+
+  Request request;
+};
+
+struct RequestDoneWork {
+  using Value = std::monostate;
+
+  std::size_t prepare(const Blobs&) { return 0; }
+  Value apply(WriteContext& context) {
+    mark_request_done(context.connection, id);
+    return {};
+  }
+
+  std::uint64_t id;
+};
+
+class Log final : public HistoryLog {
+ public:
+  Log(Writer& writer, Reader& reader) : writer_(writer), reader_(reader) {}
+
+  Task<Result<void>> append(std::vector<RunAppend> parts) override {
+    co_return co_await writer_.write(AppendWork{.parts = std::move(parts)});
+  }
+  Task<std::vector<history::Event>> read(history::RunId run, std::uint64_t after_seq) override {
+    auto work = [run = std::move(run), after_seq](ReadContext& context) {
+      return read_history(context.connection, context.blobs, run, after_seq);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<std::optional<Owner>> owner(history::RunId run) override {
+    auto work = [run = std::move(run)](ReadContext& context) {
+      return owner_of(context.connection, run);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<Result<Owner>> take_over(history::RunId run, Owner from, std::string driver) override {
+    TakeOverWork work{std::move(run), std::move(from), std::move(driver)};
+    co_return co_await writer_.write(std::move(work));
+  }
+  Task<> stop() override { co_await writer_.stop(); }
+
+ private:
+  Writer& writer_;
+  Reader& reader_;
+};
+
+class ProjectedCatalog final : public Catalog {
+ public:
+  explicit ProjectedCatalog(Reader& reader) : reader_(reader) {}
+
+  Task<std::vector<RunRow>> runs(RunFilter filter) override {
+    auto work = [filter = std::move(filter)](ReadContext& context) {
+      context.projector.catch_up();
+      return select_runs(context.connection, context.blobs, filter);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<Result<RunRow>> find_run(std::string id_or_prefix) override {
+    auto work = [wanted = std::move(id_or_prefix)](ReadContext& context) {
+      context.projector.catch_up();
+      return select_run(context.connection, context.blobs, wanted);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<std::vector<StepRow>> steps(history::RunId run) override {
+    auto work = [run = std::move(run)](ReadContext& context) {
+      context.projector.catch_up();
+      return select_steps(context.connection, run);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<std::vector<RunRow>> unfinished() override {
+    auto work = [](ReadContext& context) {
+      context.projector.catch_up();
+      return select_unfinished(context.connection, context.blobs);
+    };
+    co_return co_await reader_.read(work);
+  }
+  Task<> rebuild() override {
+    auto work = [](ReadContext& context) {
+      context.projector.rebuild();
+      return std::monostate();
+    };
+    co_await reader_.read(work);
+  }
+
+ private:
+  Reader& reader_;
+};
+
+class RequestTable final : public Requests {
+ public:
+  RequestTable(Writer& writer, Reader& reader) : writer_(writer), reader_(reader) {}
+
+  Task<std::uint64_t> add(Request request) override {
+    co_return co_await writer_.write(AddRequestWork{std::move(request)});
+  }
+  Task<std::vector<Request>> pending(history::RunId run) override {
+    auto work = [run = std::move(run)](ReadContext& context) {
+      return select_pending(context.connection, run);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<> done(std::uint64_t id) override { co_await writer_.write(RequestDoneWork{id}); }
+
+ private:
+  Writer& writer_;
+  Reader& reader_;
+};
+
+class SqlStore final : public Store {
+ public:
+  SqlStore(const asio::any_io_executor& executor, const Home& home,
+           std::unique_ptr<Connection> connection)
+      : reader_(executor, home),
+        writer_(executor, home, std::move(connection), [this] { reader_.notify(); }),
+        log_(writer_, reader_),
+        catalog_(reader_),
+        requests_(writer_, reader_) {}
+
+  HistoryLog& log() override { return log_; }
+  Catalog& catalog() override { return catalog_; }
+  Requests& requests() override { return requests_; }
+
+ private:
+  Reader reader_;
+  Writer writer_;  // after the reader, which it notifies
+  Log log_;
+  ProjectedCatalog catalog_;
+  RequestTable requests_;
+};
+
+}  // namespace
+
+std::unique_ptr<Store> open_store(asio::any_io_executor executor, const Home& home) {
+  auto connection = std::make_unique<Connection>(home, Durability::full);
+  migrate(*connection, home, migrations());
+  return std::make_unique<SqlStore>(executor, home, std::move(connection));
+}
+
+}  // namespace agentcmd::store
