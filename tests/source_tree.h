@@ -12,7 +12,8 @@ struct SourceFile {
   std::vector<std::string> lines;
 
   bool is_header() const { return path.ends_with(".h"); }
-  bool is_test() const { return path.ends_with("_test.cc") || path.starts_with("tests/"); }
+  // Also what tests share: src/process/test_support.h.
+  bool is_test() const;
   bool is_below(std::string_view folder) const;
   // "base" for src/base/…, empty outside src/.
   std::string layer() const;
