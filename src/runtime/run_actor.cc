@@ -1,5 +1,6 @@
 #include "runtime/run_actor.h"
 
+#include "async/both.h"
 #include "base/fault.h"
 #include "base/log.h"
 #include "engine/decide.h"
@@ -166,42 +167,83 @@ bool RunActor::is_waiting_for_something() const {
   return !state_.steps.empty() || !state_.timers.empty() || ending_ || force_cancel_;
 }
 
-// One turn: `details` are what happened (jobs among them are told to the code, after `unseen`), and
-// are committed together with what the code answers.
-Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
-  const TurnMark mark{in_turn_, committing_};
-  const auto at = now();
-  auto jobs = std::move(unseen);
-  auto events = apply(at, details);
-  for (const auto& event : events) {
-    if (engine::is_job(event.detail)) jobs.push_back(engine::job_of(event, state_.created));
+RunActor::Turn RunActor::begin_turn(Details details, std::vector<Job> unseen) {
+  Turn turn{.at = now(), .jobs = std::move(unseen)};
+  turn.events = apply(turn.at, details);
+  turn.details = std::move(details);
+  for (const auto& event : turn.events) {
+    if (engine::is_job(event.detail)) turn.jobs.push_back(engine::job_of(event, state_.created));
   }
   for (auto& job : std::exchange(closure_jobs_, {})) {
-    job.at = at;
-    jobs.push_back(std::move(job));
+    job.at = turn.at;
+    turn.jobs.push_back(std::move(job));
   }
-  engine::Decision decision;
-  std::vector<ClosureEnd> closures;
-  if (!jobs.empty() && !ending_) {
-    auto completion = co_await activate(std::move(jobs));
-    if (!completion) co_return co_await end_paused(std::move(details));
-    closures = std::move(completion->closures);
-    decision = engine::decide(state_, completion->commands,
-                              [this](const std::string& type) { return take_slot(type); });
-    auto answer = engine::number(state_, at, std::move(decision.details));
-    for (auto& event : answer) {
-      state_.apply(event);
-      events.push_back(std::move(event));
-    }
+  return turn;
+}
+
+// Adds what the code's answer leads to. Returns the running attempts that nobody waits for any
+// more.
+std::vector<StepKey> RunActor::answer(Turn& turn, const Completion& completion) {
+  auto decision = engine::decide(state_, completion.commands,
+                                 [this](const std::string& type) { return take_slot(type); });
+  for (auto& event : engine::number(state_, turn.at, std::move(decision.details))) {
+    state_.apply(event);
+    turn.events.push_back(std::move(event));
   }
   if (decision.ending) ending_ = std::move(decision.ending);
-  const auto appended = co_await append(events);
-  if (!appended) co_return appended;
-  seen_ = committed_;
-  for (const auto& key : decision.stop) stop_step(key);
-  dispatch(events);
-  for (const auto& end : closures) closure_ended(end);
-  co_return Result<void>();
+  return decision.stop;
+}
+
+// One turn: `details` are what happened (jobs among them are told to the code, after `unseen`), and
+// are committed together with what the code answers. Closures that ended within the answer had no
+// effect on anything, so their results are told to the code while the commit is on its way to the
+// disk: the code may run ahead of the disk, nothing outside may.
+Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
+  const TurnMark mark{in_turn_, committing_};
+  auto current = begin_turn(std::move(details), std::move(unseen));
+  std::optional<Completion> completion;
+  if (!current.jobs.empty() && !ending_) {
+    completion = co_await activate(current.jobs);
+    if (!completion) co_return co_await end_paused(std::move(current.details));
+  }
+  while (true) {
+    std::vector<StepKey> stop;
+    if (completion) stop = answer(current, *completion);
+    const bool runs_ahead =
+        completion && !completion->closures.empty() && !ending_ && inbox_.empty() && !leaving_;
+    std::optional<Turn> next;
+    Appended appended;
+    if (runs_ahead) {
+      next = begin_turn(ends_of(completion->closures), {});
+      auto outcome = co_await both(try_append(current.events), try_activate(next->jobs));
+      appended = std::move(std::get<0>(outcome));
+      completion = std::move(std::get<1>(outcome));
+    } else {
+      appended = co_await try_append(current.events);
+    }
+    if (appended.fault) std::rethrow_exception(appended.fault);
+    if (!appended.result) co_return appended.result;
+    seen_ = committed_;
+    for (const auto& key : stop) stop_step(key);
+    dispatch(current.events);
+    if (!next) {
+      if (completion) post(ends_of(completion->closures));
+      co_return Result<void>();
+    }
+    current = *std::move(next);
+    if (!completion) completion = co_await activate(current.jobs);
+    if (!completion) co_return co_await end_paused(std::move(current.details));
+  }
+}
+
+Task<RunActor::Appended> RunActor::try_append(std::vector<Event> events) {
+  Appended appended;
+  try {
+    appended.result = co_await append(std::move(events));
+  } catch (...) {
+    appended.fault = std::current_exception();
+  }
+  co_return appended;
 }
 
 // The code cannot go on (pause_): what came in is recorded behind the pause, where the code has not

@@ -23,6 +23,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <memory>
 #include <optional>
@@ -75,7 +76,20 @@ class RunActor final : public steps::StepHost {
   Task<Result<Driven>> pause_for_damage(std::string what);
   Task<Result<void>> resume();
   Task<Result<void>> run_until_end();
+  struct Turn {
+    Time at;
+    std::vector<history::Event> events;  // to be committed together
+    std::vector<history::Job> jobs;      // what the code is told
+    Details details;                     // what happened: the events before the code's answer
+  };
+  struct Appended {
+    Result<void> result;
+    std::exception_ptr fault;
+  };
   Task<Result<void>> turn(Details details, std::vector<history::Job> unseen);
+  Turn begin_turn(Details details, std::vector<history::Job> unseen);
+  std::vector<history::StepKey> answer(Turn& turn, const history::Completion& completion);
+  Task<Appended> try_append(std::vector<history::Event> events);
   Task<Result<void>> end_paused(Details details);
   Task<Result<void>> force_cancel();
   Task<Result<void>> append(std::vector<history::Event> events);
@@ -91,6 +105,7 @@ class RunActor final : public steps::StepHost {
   // --- run_code.cc: talking to the code.
   // The answer, or nothing: then pause_ says why the code cannot go on.
   Task<std::optional<history::Completion>> activate(std::vector<history::Job> jobs);
+  Task<std::optional<history::Completion>> try_activate(std::vector<history::Job> jobs);
   Task<bool> ensure_warm();
   Task<bool> replay();
   bool cannot_go_on(history::RunPaused why);
@@ -105,6 +120,7 @@ class RunActor final : public steps::StepHost {
   Details lost(const history::StepKey& key, std::uint32_t attempt, const std::string& reason);
   void arm_timer();
   void look_at_clock();
+  static Details ends_of(const std::vector<history::ClosureEnd>& ends);
   bool take_slot(const std::string& type);
   steps::RunContext context() const;
   steps::Step make_step(const history::StepKey& key, bool recovering) const;

@@ -74,6 +74,19 @@ Task<std::optional<Completion>> RunActor::activate(std::vector<Job> jobs) {
   }
 }
 
+// As activate(), for jobs whose history is still on its way to the disk: no replay is possible yet,
+// so where the context is gone the caller tells them again later.
+Task<std::optional<Completion>> RunActor::try_activate(std::vector<Job> jobs) {
+  if (warm_generation_ != services_.workers.generation()) co_return std::nullopt;
+  Activation activation{.run = run_, .code_hash = state_.code_hash, .jobs = std::move(jobs)};
+  auto outcome = co_await services_.workers.activate(std::move(activation));
+  if (outcome) {
+    if (auto* completion = std::get_if<Completion>(&*outcome)) co_return std::move(*completion);
+  }
+  warm_generation_ = 0;
+  co_return std::nullopt;
+}
+
 Task<bool> RunActor::ensure_warm() {
   while (true) {
     co_await services_.workers.ensure_started();

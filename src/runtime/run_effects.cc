@@ -242,13 +242,22 @@ void RunActor::output(const steps::Step& step, std::string_view stream, std::str
 
 // --- Closures.
 
-void RunActor::closure_ended(const ClosureEnd& end) {
-  if (end.threw) {
-    post({StepFailed{.key = end.key, .attempt = end.attempt, .failure = end.failure}});
-  } else {
-    post({StepCompleted{
-        .key = end.key, .attempt = end.attempt, .success = true, .output = end.output}});
+RunActor::Details RunActor::ends_of(const std::vector<ClosureEnd>& ends) {
+  Details details;
+  for (const auto& end : ends) {
+    if (end.threw) {
+      details.emplace_back(
+          StepFailed{.key = end.key, .attempt = end.attempt, .failure = end.failure});
+    } else {
+      details.emplace_back(
+          StepCompleted{.key = end.key, .attempt = end.attempt, .output = end.output});
+    }
   }
+  return details;
+}
+
+void RunActor::closure_ended(const ClosureEnd& end) {
+  post(ends_of({end}));
 }
 
 // The closures that ran in the worker are lost with it; their code begins again in the next one.

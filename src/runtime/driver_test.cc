@@ -1,0 +1,230 @@
+#include "runtime/driver.h"
+
+#include "async/task_group.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <thread>
+
+namespace agentcmd::runtime {
+namespace {
+
+namespace fs = std::filesystem;
+namespace asio = boost::asio;
+
+// Collects what was committed.
+class Recorder final : public Observer {
+ public:
+  void committed(const history::RunId&, const history::Event& event) override {
+    events.push_back(event);
+  }
+  void output(const history::RunId&, const history::StepKey&, std::string_view,
+              std::string_view) override {}
+
+  template <typename Kind>
+  std::size_t count() const {
+    return static_cast<std::size_t>(std::ranges::count_if(events, [](const history::Event& event) {
+      return std::holds_alternative<Kind>(event.detail);
+    }));
+  }
+
+  std::vector<history::Event> events;
+};
+
+class DriverTest : public testing::Test {
+ protected:
+  DriverTest() {
+    auto pattern = (fs::temp_directory_path() / "agentcmd-driver-XXXXXX").string();
+    root = mkdtemp(pattern.data());
+    project = root / "project";
+    fs::create_directories(project / ".agent/workflows/definitions");
+    home = {.root = root / "home"};
+    store::prepare(home);
+    store = store::open_store(io.get_executor(), home);
+  }
+  ~DriverTest() override {
+    wait(store->log().stop());
+    store.reset();
+    fs::remove_all(root);
+  }
+
+  template <typename T>
+  T wait(Task<T> task) {
+    auto future = asio::co_spawn(io, std::move(task), asio::use_future);
+    io.restart();
+    while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) io.run_one();
+    return future.get();
+  }
+
+  void run_until(const std::function<bool()>& condition) {
+    io.restart();
+    while (!condition()) io.run_one_for(std::chrono::milliseconds(20));
+  }
+
+  std::unique_ptr<Driver> driver(Observer* observer = nullptr) {
+    DriverOptions options{.home = home, .libexec = AGENTCMD_TEST_LIBEXEC, .observer = observer};
+    return *wait(start_driver(io.get_executor(), *store, clock, random, std::move(options)));
+  }
+
+  script::Bundle bundle(const std::string& source) {
+    const auto file = project / ".agent/workflows/definitions/one.ts";
+    std::ofstream(file) << source;
+    return wait(script::make_bundle(io.get_executor(), AGENTCMD_TEST_LIBEXEC, project, file,
+                                    home.bundles()))
+        .value();
+  }
+
+  history::RunId create(Driver& driver, const std::string& body) {
+    const auto source =
+        "export default defineWorkflow({ id: 'one' }, async ({ event, step }) => {" + body + "});";
+    NewRun run{.bundle = bundle(source),
+               .definition = "one",
+               .project = project,
+               .name = "one",
+               .request = {fmt::format(R"({{"args":{{"pid":{}}},"mode":"stay"}})", getpid())}};
+    return wait(driver.create(std::move(run))).value();
+  }
+
+  asio::io_context io;
+  fs::path root;
+  fs::path project;
+  store::Home home;
+  std::unique_ptr<store::Store> store;
+  SystemClock clock;
+  SystemRandom random;
+};
+
+TEST_F(DriverTest, AClosuresResultTravelsThroughTheHistory) {
+  Recorder recorder;
+  auto one = driver(&recorder);
+  const auto run = create(*one, "return await step.run('sum', async () => 1 + 2);");
+  const auto driven = wait(one->drive(run, false)).value();
+  EXPECT_EQ(driven.status, store::RunStatus::completed) << driven.message;
+  EXPECT_EQ(driven.result.text, "3");
+  EXPECT_EQ(recorder.count<history::StepCompleted>(), 3U) << "set-up, the step, finalise";
+  wait(one->stop());
+}
+
+TEST_F(DriverTest, SequenceNumbersAreDenseAndTheHistoryReplays) {
+  auto one = driver();
+  const auto run = create(
+      *one,
+      "let n = 0; for (let i = 0; i < 10; i++) n += await step.run('s', async () => i); return n;");
+  EXPECT_EQ(wait(one->drive(run, false)).value().result.text, "45");
+  const auto events = wait(store->log().read(run, 0));
+  for (std::size_t i = 0; i < events.size(); ++i) EXPECT_EQ(events[i].seq, i + 1);
+  wait(one->stop());
+}
+
+TEST_F(DriverTest, AnUncaughtExceptionFailsTheRunWithItsMessage) {
+  auto one = driver();
+  const auto run = create(*one, "throw new Error('no luck');");
+  const auto driven = wait(one->drive(run, false)).value();
+  EXPECT_EQ(driven.status, store::RunStatus::failed);
+  EXPECT_EQ(driven.message, "no luck");
+  wait(one->stop());
+}
+
+TEST_F(DriverTest, APromiseThatNothingResolvesPausesTheRun) {
+  auto one = driver();
+  const auto run = create(*one, "await new Promise(() => {});");
+  const auto driven = wait(one->drive(run, false)).value();
+  EXPECT_EQ(driven.status, store::RunStatus::paused);
+  EXPECT_EQ(driven.reason, "stuck");
+  wait(one->stop());
+}
+
+TEST_F(DriverTest, ADriverWhoseRunWasTakenOverCanCommitNothingMore) {
+  auto one = driver();
+  const auto run = create(*one,
+                          "await step.cli('wait', { command: 'touch started; while [ ! -e go ]; do "
+                          "sleep 0.02; done' });"
+                          "await step.cli('after', { command: 'echo once >> after' });");
+  std::optional<Result<Driven>> first;
+  TaskGroup tasks(io.get_executor());
+  tasks.spawn("first",
+              [](Driver& owner, history::RunId id, std::optional<Result<Driven>>& out) -> Task<> {
+                out = co_await owner.drive(id, false);
+              }(*one, run, first));
+  run_until([&] { return fs::exists(project / "started"); });
+  // Without its file the first driver is taken for dead, though it lives.
+  for (const auto& file : fs::directory_iterator(home.drivers())) fs::remove(file);
+  auto two = driver();
+  ASSERT_TRUE(wait(two->adopt(run)));
+  std::ofstream(project / "go") << "";
+  const auto second = wait(two->drive(run, false)).value();
+  EXPECT_EQ(second.status, store::RunStatus::completed) << second.message;
+  run_until([&] { return first.has_value(); });
+  ASSERT_FALSE(*first);
+  EXPECT_EQ(first->error().code, ErrorCode::conflict);
+  std::ifstream after(project / "after");
+  EXPECT_EQ(std::string(std::istreambuf_iterator<char>(after), {}), "once\n");
+  wait(tasks.join());
+  wait(one->stop());
+  wait(two->stop());
+}
+
+TEST_F(DriverTest, AWorkerThatIsKilledIsReplacedAndTheRunGoesOn) {
+  auto one = driver();
+  const auto run = create(
+      *one, "let n = 1; await step.cli('kill', { command: 'kill -9 $(pgrep -f " agentcmd - worker
+                " -P ' + event.data.args.pid + '); true' });"
+                "n += await step.run('two', async () => 1); return n;");
+  // The step kills the worker while the run waits for it.
+  const auto driven = wait(one->drive(run, false)).value();
+  EXPECT_EQ(driven.status, store::RunStatus::completed) << driven.message;
+  EXPECT_EQ(driven.result.text, "2");
+  wait(one->stop());
+}
+
+TEST_F(DriverTest, AnotherCodeUnderTheSameHistoryPausesTheRunAndShowsBothSides) {
+  auto one = driver();
+  const auto run =
+      create(*one, "await step.run('first', async () => 1); await step.sleep('nap', 3600000);");
+  std::optional<Result<Driven>> first;
+  TaskGroup tasks(io.get_executor());
+  tasks.spawn("first",
+              [](Driver& owner, history::RunId id, std::optional<Result<Driven>>& out) -> Task<> {
+                out = co_await owner.drive(id, false);
+              }(*one, run, first));
+  run_until([&] { return wait(store->log().read(run, 0)).size() > 8; });
+  wait(one->stop());
+  run_until([&] { return first.has_value(); });
+  wait(tasks.join());
+  one.reset();
+  // The bundle is exchanged behind the run's back: same hash in the history, other code under that
+  // name.
+  const auto hash = wait(store->log().read(run, 0));
+  const auto other = bundle(
+      "export default defineWorkflow({ id: 'one' }, async ({ step }) => {"
+      "await step.run('second', async () => 1); });");
+  // A history whose pin is the other code.
+  auto two = driver();
+  ASSERT_TRUE(wait(two->adopt(run)));
+  const auto owner = wait(store->log().owner(run));
+  std::vector<store::RunAppend> parts;
+  parts.push_back(
+      {.run = run,
+       .expected_seq = hash.size(),
+       .owner = *owner,
+       .events = {{.seq = hash.size() + 1,
+                   .at = clock.now(),
+                   .detail = history::RunResumed{.by = "test", .code_hash = other.hash}}}});
+  ASSERT_TRUE(wait(store->log().append(std::move(parts))));
+  const auto driven = wait(two->drive(run, false)).value();
+  EXPECT_EQ(driven.status, store::RunStatus::paused);
+  EXPECT_EQ(driven.reason, "nondeterminism");
+  EXPECT_NE(driven.message.find("first"), std::string::npos) << driven.message;
+  EXPECT_NE(driven.message.find("second"), std::string::npos) << driven.message;
+  wait(two->stop());
+}
+
+}  // namespace
+}  // namespace agentcmd::runtime
