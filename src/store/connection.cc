@@ -109,6 +109,12 @@ ReadTransaction::~ReadTransaction() {
   }
 }
 
+bool select_one(soci::statement& select) {
+  const bool found = select.execute(true);
+  if (found) select.fetch();
+  return found;
+}
+
 void rethrow_as_fault(std::string_view doing, const std::filesystem::path& file) {
   try {
     throw;

@@ -12,7 +12,8 @@
 
 namespace soci {
 class session;
-}
+class statement;
+}  // namespace soci
 
 namespace agentcmd::store {
 
@@ -61,6 +62,11 @@ class ReadTransaction {
  private:
   Connection& connection_;
 };
+
+// Executes a prepared select of one row, to its end: a kept statement that has not come to its end
+// holds on to an old state of the database, and then no write transaction can begin. False if there
+// is no row.
+bool select_one(soci::statement& select);
 
 // Within a catch block: rethrows the current exception, as a Fault where SQL threw it.
 [[noreturn]] void rethrow_as_fault(std::string_view doing, const std::filesystem::path& file);

@@ -184,7 +184,7 @@ const Head* HistoryRows::Impl::find(const std::string& id, Heads& staged) {
   if (const auto known = staged.find(id); known != staged.end()) return &known->second;
   if (const auto known = heads.find(id); known != heads.end()) return &known->second;
   wanted = id;
-  if (!find_head.execute(true)) return nullptr;
+  if (!select_one(find_head)) return nullptr;
   Head head{.run = found_run,
             .driver = found_driver,
             .term = static_cast<std::uint32_t>(found_term),

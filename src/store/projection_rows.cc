@@ -184,14 +184,14 @@ ProjectionRows::ProjectionRows(Connection& connection)
 
 std::optional<ProjectedRun> ProjectionRows::run(long long number) {
   run_.run = number;
-  if (!select_run_.execute(true)) return std::nullopt;
+  if (!select_one(select_run_)) return std::nullopt;
   return run_.get();
 }
 
 std::optional<ProjectedStep> ProjectionRows::step(long long number, const history::StepKey& key) {
   step_.run = number;
   step_.key = key.text;
-  if (!select_step_.execute(true)) return std::nullopt;
+  if (!select_one(select_step_)) return std::nullopt;
   return step_.get();
 }
 
