@@ -1,0 +1,142 @@
+// Closures of step.run: the only code that may touch the world. Each is an owner of its own, with the real clock,
+// real chance and plain timers, and reaches the world through effects that the driver performs.
+
+import { failureOf, OutsideStepError } from "./errors";
+import { encode } from "./json";
+import { isOpen } from "./pending";
+import { vm } from "./vm";
+
+type Body = () => unknown;
+
+export class Closure {
+  ended = false;
+  /** Read once, then kept: two reads in one closure agree. */
+  env: Record<string, string> | undefined;
+  /** Ends it with an error that none of its promises would carry, as of a timer's callback. */
+  fail: (thrown: unknown) => void = () => {};
+  constructor(
+    readonly key: string,
+    readonly name: string,
+    readonly attempt: number,
+    readonly phase: string,
+  ) {}
+}
+
+interface Registered {
+  name: string;
+  phase: string;
+  body: Body;
+}
+
+const registered = new Map<string, Registered>();
+let waiting: string[] = [];
+
+export function register(key: string, name: string, phase: string, body: Body): void {
+  registered.set(key, { name, phase, body });
+  // What a replay leaves open is begun by a job of its own.
+  if (!vm.replaying) waiting.push(key);
+}
+
+export function forget(key: string): void {
+  registered.delete(key);
+}
+
+export function nextClosure(): string | undefined {
+  waiting = waiting.filter(isOpen);
+  return waiting.shift();
+}
+
+export function beginClosure(key: string, attempt: number): void {
+  const what = registered.get(key);
+  if (!what) throw new Error(`There is no closure ${key} to begin`);
+  waiting = waiting.filter((other) => other !== key);
+  const closure = new Closure(key, what.name, attempt, what.phase);
+  vm.owner = closure;
+  const run = async (): Promise<unknown> => what.body();
+  const result = new Promise<unknown>((resolve, reject) => {
+    closure.fail = reject;
+    run().then(resolve, reject);
+  });
+  result
+    .then((value) => encode(value, `step.run("${what.name}") returned`))
+    .then(
+      (output) => end(closure, { output }),
+      (thrown) => end(closure, { failure: failureOf(thrown) }),
+    );
+}
+
+function end(closure: Closure, how: object): void {
+  closure.ended = true;
+  for (const [id, effect] of [...effects]) {
+    if (effect.closure === closure) cancelEffect(id);
+  }
+  vm.host.closureEnded(JSON.stringify({ key: closure.key, attempt: closure.attempt, ...how }));
+}
+
+interface Waiting {
+  closure: Closure;
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
+const effects = new Map<number, Waiting>();
+let lastEffect = 0;
+
+/** The closure that runs, or the error that tells the body to use one. `what` is the call as the user wrote it. */
+export function closureFor(what: string): Closure {
+  const closure = vm.owner;
+  if (!closure) throw new OutsideStepError(what);
+  if (closure.ended) throw new Error(`${what} was called after step.run("${closure.name}") had ended: an await is missing`);
+  return closure;
+}
+
+export interface EffectInProgress {
+  id: number;
+  value: Promise<any>;
+}
+
+export function beginEffect(what: string, name: string, args: object): EffectInProgress {
+  const closure = closureFor(what);
+  const id = ++lastEffect;
+  const value = new Promise<any>((resolve, reject) => effects.set(id, { closure, resolve, reject }));
+  vm.host.effect(closure.key, closure.attempt, id, name, JSON.stringify(args));
+  return { id, value };
+}
+
+export function effect(what: string, name: string, args: object): Promise<any> {
+  return beginEffect(what, name, args).value;
+}
+
+export function effectSync(what: string, name: string, args: object): any {
+  const closure = closureFor(what);
+  const answer = JSON.parse(vm.host.effectSync(closure.key, closure.attempt, name, JSON.stringify(args)));
+  if (answer.error) throw hostError(answer.error);
+  return answer.ok;
+}
+
+export function effectAnswered(id: number, ok: boolean, json: string): void {
+  const effect = effects.get(id);
+  if (!effect) return;
+  effects.delete(id);
+  vm.owner = effect.closure;
+  const value = JSON.parse(json);
+  if (ok) effect.resolve(value);
+  else effect.reject(hostError(value));
+}
+
+/** Its answer is not waited for any more; the promise stays as it is. */
+export function cancelEffect(id: number): void {
+  const effect = effects.get(id);
+  if (!effect) return;
+  effects.delete(id);
+  vm.host.effect(effect.closure.key, effect.closure.attempt, ++lastEffect, "cancel", JSON.stringify({ id }));
+}
+
+/** As Node's: an Error with code, errno, syscall and path. */
+function hostError(value: Record<string, unknown>): Error {
+  const Kind = value.name === "TypeError" ? TypeError : Error;
+  const error = new Kind(String(value.message));
+  const { name: _name, message: _message, ...rest } = value;
+  if (value.name === "AbortError") error.name = "AbortError";
+  return Object.assign(error, rest);
+}

@@ -1,0 +1,87 @@
+// The errors that workflow code meets, and how errors become failures (data) and failures errors.
+
+import { vm } from "./vm";
+
+export interface Failure {
+  name: string;
+  message: string;
+  stack: string;
+}
+
+/** Thrown into everything that waits when a run is cancelled. */
+export class CancelledError extends Error {
+  constructor(message = "The run was cancelled") {
+    super(message);
+    this.name = "CancelledError";
+  }
+}
+
+export class TimeoutError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "TimeoutError";
+  }
+}
+
+/** Host work asked for by code that a replay would run again. */
+export class OutsideStepError extends Error {
+  constructor(what: string) {
+    super(
+      `${what} works only inside a step: code outside steps runs again at every replay. ` +
+        `Put it into a closure: await step.run("name", async () => …)`,
+    );
+    this.name = "OutsideStepError";
+  }
+}
+
+const known: Record<string, new (message: string) => Error> = {
+  CancelledError,
+  TimeoutError,
+  TypeError,
+  RangeError,
+  SyntaxError,
+};
+
+/** Errors whose stack is mapped to the source already. */
+const mapped = new WeakSet<Error>();
+
+/** `site` is where the step was asked for: shown when the failure has no stack of its own. */
+export function errorOf(failure: Failure, site: Error): Error {
+  const Kind = known[failure.name] ?? Error;
+  const error = new Kind(failure.message);
+  if (error.name !== failure.name) hidden(error, "name", failure.name);
+  hidden(error, "stack", failure.stack || site.stack || "");
+  if (failure.stack) mapped.add(error);
+  return error;
+}
+
+export function failureOf(thrown: unknown): Failure {
+  if (!isError(thrown)) return { name: "Error", message: textOf(thrown), stack: "" };
+  let stack = typeof thrown.stack === "string" ? thrown.stack : "";
+  if (stack && !mapped.has(thrown)) stack = vm.host.mapStack(stack);
+  return { name: String(thrown.name || "Error"), message: messageOf(thrown), stack };
+}
+
+function messageOf(error: Error): string {
+  const cause = (error as { cause?: unknown }).cause;
+  const message = String(error.message);
+  return isError(cause) && !message.includes(cause.message) ? `${message} (cause: ${cause.message})` : message;
+}
+
+/** Errors of other realms count. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || Object.prototype.toString.call(value) === "[object Error]";
+}
+
+function textOf(thrown: unknown): string {
+  if (typeof thrown === "string") return thrown;
+  try {
+    return `thrown: ${JSON.stringify(thrown) ?? String(thrown)}`;
+  } catch {
+    return `thrown: ${String(thrown)}`;
+  }
+}
+
+export function hidden(target: object, name: PropertyKey, value: unknown): void {
+  Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
+}

@@ -1,0 +1,94 @@
+// The value of sdk.js: what the worker program calls, and nothing that workflow code sees (host.d.ts).
+
+import { beginClosure, effectAnswered, nextClosure } from "./closures";
+import type { Failure } from "./errors";
+import { installGlobals } from "./globals";
+import { makeHermetic } from "./hermetic";
+import type { CreateSdk, Host, Sdk } from "./host";
+import { reject, resolve } from "./pending";
+import { enter, root } from "./phases";
+import { seed } from "./random";
+import { requireModule } from "./require";
+import { cancel, eventOf, failBeforeStart, live, watchForStall, type StartJob } from "./run";
+import { vm } from "./vm";
+import { describeWorkflow, findWorkflow, type Workflow } from "./workflow";
+
+type Definition = (...args: unknown[]) => void;
+
+type Job = { at: number } & (
+  | ({ job: "start"; seed: string } & StartJob)
+  | { job: "resolve"; key: string; output: string }
+  | { job: "reject"; key: string; failure: Failure }
+  | { job: "fire"; key: string }
+  | { job: "cancel"; reason: string }
+  | { job: "closure"; key: string; attempt: number }
+);
+
+let definition: Definition | undefined;
+
+function load(given: Definition): void {
+  makeHermetic(globalThis);
+  installGlobals(globalThis);
+  definition = given;
+}
+
+function evaluate(): Workflow {
+  const module: { exports: unknown } = { exports: {} };
+  const file = vm.host.file;
+  const folder = file.includes("/") ? file.slice(0, file.lastIndexOf("/")) : ".";
+  definition!.call(module.exports, module.exports, requireModule, module, file, folder);
+  return findWorkflow(module.exports, file);
+}
+
+function describe(): string {
+  vm.owner = null;
+  vm.describing = true;
+  return JSON.stringify(describeWorkflow(evaluate()));
+}
+
+function start(job: StartJob & { seed: string }): void {
+  seed(job.seed);
+  const event = eventOf(job);
+  let workflow: Workflow;
+  try {
+    workflow = evaluate();
+  } catch (thrown) {
+    failBeforeStart(thrown);
+    return;
+  }
+  void live(workflow, event);
+}
+
+function deliver(text: string, replaying: boolean): void {
+  const job = JSON.parse(text) as Job;
+  vm.owner = null;
+  vm.replaying = replaying;
+  if (job.job === "closure") {
+    beginClosure(job.key, job.attempt);
+    return;
+  }
+  vm.now = job.at;
+  enter(root);
+  apply(job);
+  watchForStall();
+}
+
+function apply(job: Exclude<Job, { job: "closure" }>): void {
+  switch (job.job) {
+    case "start":
+      return start(job);
+    case "resolve":
+      return resolve(job.key, job.output);
+    case "reject":
+      return reject(job.key, job.failure);
+    case "fire":
+      return resolve(job.key, undefined);
+    case "cancel":
+      return cancel(job.reason);
+  }
+}
+
+export const createSdk: CreateSdk = (host: Host): Sdk => {
+  vm.host = host;
+  return { load, describe, deliver, nextClosure, beginClosure: (key) => beginClosure(key, 1), effectAnswered };
+};

@@ -1,0 +1,93 @@
+// The steps and timers that the body waits for.
+
+import { CancelledError, errorOf, type Failure } from "./errors";
+import { decode } from "./json";
+import { currentScope, enter, returningTo, type Scope } from "./phases";
+import { command } from "./vm";
+
+interface Entry {
+  key: string;
+  kind: "step" | "timer";
+  scope: Scope;
+  /** Asked for while the run ends: a cancellation does not touch it any more. */
+  shielded: boolean;
+  site: Error;
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** In the order in which they were asked for. */
+const open = new Map<string, Entry>();
+let shielding = false;
+
+export function anyOpen(): boolean {
+  return open.size > 0;
+}
+
+export function isOpen(key: string): boolean {
+  return open.has(key);
+}
+
+/** What is asked for from here on belongs to the end of the run. */
+export function shield(): void {
+  shielding = true;
+}
+
+export function waitFor(key: string, kind: Entry["kind"]): Promise<unknown> {
+  const scope = currentScope();
+  const promise = new Promise((resolve, reject) => {
+    open.set(key, { key, kind, scope, shielded: shielding, site: new Error(`asked for ${key}`), resolve, reject });
+  });
+  return returningTo(scope, promise);
+}
+
+/** A timer with a callback, as setTimeout makes it. */
+export function callAfter(key: string, callback: () => void): void {
+  const scope = currentScope();
+  const resolve = (): void => {
+    enter(scope);
+    callback();
+  };
+  open.set(key, { key, kind: "timer", scope, shielded: shielding, site: new Error(), resolve, reject: () => {} });
+}
+
+/** A job for something that is not waited for any more is history that came too late: nothing happens. */
+export function resolve(key: string, output: string | undefined): void {
+  const entry = take(key);
+  if (!entry) return;
+  enter(entry.scope);
+  entry.resolve(output === undefined ? undefined : decode(output));
+}
+
+export function reject(key: string, failure: Failure): void {
+  const entry = take(key);
+  if (!entry) return;
+  enter(entry.scope);
+  entry.reject(errorOf(failure, entry.site));
+}
+
+function take(key: string): Entry | undefined {
+  const entry = open.get(key);
+  open.delete(key);
+  return entry;
+}
+
+/** Tells the driver that nobody waits for it any more. */
+export function giveUp(key: string): void {
+  const entry = take(key);
+  if (entry) command({ c: entry.kind === "step" ? "cancelStep" : "cancelTimer", key });
+}
+
+/** The run is cancelled: each waiting promise is rejected, once. */
+export function cancelAll(reason: string): void {
+  for (const entry of [...open.values()]) {
+    if (entry.shielded) continue;
+    giveUp(entry.key);
+    entry.reject(new CancelledError(reason));
+  }
+}
+
+/** The workflow has ended with these outstanding: they never go on. */
+export function abandonAll(): void {
+  for (const key of [...open.keys()]) giveUp(key);
+}

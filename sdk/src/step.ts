@@ -1,0 +1,267 @@
+// The step API as workflow code sees it. Each method turns its arguments into one command; results are what the
+// driver recorded, as they are.
+
+import * as closures from "./closures";
+import { milliseconds, moment } from "./duration";
+import { format } from "./inspect";
+import { encode } from "./json";
+import { keyOf } from "./keys";
+import { waitFor } from "./pending";
+import { begin, currentScope, closeMarker, enter, here, mark, phaseNow, returningTo, within } from "./phases";
+import { addCleanup, runIsOver, signal } from "./run";
+import { clock, command, note, vm } from "./vm";
+
+type Config = Record<string, any>;
+
+interface Request {
+  config: Config;
+  options?: Config | undefined;
+  name?: string | undefined;
+  key?: string;
+}
+
+/** Refuses a step where none may be asked for. */
+function admit(what: string): void {
+  if (vm.owner) {
+    throw new Error(
+      `${what} was called inside the closure of step.run("${vm.owner.name}"): steps do not nest. ` +
+        `Call it before or after that step, and pass its result in`,
+    );
+  }
+  if (runIsOver()) throw new Error(`${what} was called after the run had ended: an await is missing`);
+}
+
+/** Schedules a step; the promise is settled by the job that tells of its end. */
+export function askFor(type: string, id: string, request: Request): Promise<unknown> {
+  const what = `step.${type}("${id}")`;
+  admit(what);
+  const scope = here();
+  const input = encode({ config: request.config, options: optionsOf(request.options, what) }, `${what} was given`);
+  const key = request.key ?? keyOf(scope.path, id);
+  const promise = waitFor(key, "step");
+  command({ c: "step", key, type, name: request.name ?? id, phase: scope.phase, input });
+  return promise;
+}
+
+function optionsOf(options: Config | undefined, what: string): Config {
+  if (options?.timeout === undefined) return options ?? {};
+  return { ...options, timeout: milliseconds(options.timeout, `${what}: timeout`) };
+}
+
+/** (id, config, options), or (config, options): the id is then the type of the step. */
+function argumentsOf(type: string, first: unknown, second: unknown, third: unknown): [string, Config, Config | undefined] {
+  const withId = typeof first === "string";
+  const id = withId ? idOf(type, first) : type;
+  const config = withId ? second : first;
+  const options = withId ? third : second;
+  if (typeof config !== "object" || config === null) {
+    throw new TypeError(`step.${type}("${id}") needs an object that says what to do`);
+  }
+  return [id, placed(config as Config), options as Config | undefined];
+}
+
+function idOf(type: string, id: unknown): string {
+  if (typeof id !== "string" || id.trim() === "") {
+    throw new TypeError(`step.${type} needs an id, a text that is not empty`);
+  }
+  return id;
+}
+
+/** `cwd` and `workingDir` are one thing: each step type finds the one it knows. */
+function placed(config: Config): Config {
+  const folder = config.cwd ?? config.workingDir;
+  return folder === undefined ? config : { ...config, cwd: folder, workingDir: folder };
+}
+
+function plain(type: string) {
+  return (first: unknown, second?: unknown, third?: unknown): Promise<unknown> => {
+    const [id, config, options] = argumentsOf(type, first, second, third);
+    return askFor(type, id, { config, options });
+  };
+}
+
+function cli(first: unknown, second?: unknown, third?: unknown): Promise<unknown> {
+  const [id, config, options] = argumentsOf("cli", first, second, third);
+  return askFor("cli", id, { config, options, name: config.name });
+}
+
+/** Older definitions write `type` for `operation`, and `message` and `commitMessage` for each other. */
+function git(first: unknown, second?: unknown, third?: unknown): Promise<unknown> {
+  const [id, given, options] = argumentsOf("git", first, second, third);
+  const { type, message, commitMessage, ...rest } = given;
+  const config: Config = { ...rest, operation: rest.operation ?? type };
+  const text = config.operation === "commit" ? (message ?? commitMessage) : (commitMessage ?? message);
+  if (text !== undefined) config[config.operation === "commit" ? "message" : "commitMessage"] = text;
+  return askFor("git", id, { config, options, name: config.name });
+}
+
+function phase(id: unknown, body?: unknown): Promise<unknown> {
+  const name = idOf("phase", id);
+  admit(`step.phase("${name}")`);
+  if (typeof body !== "function") {
+    mark(name);
+    return Promise.resolve();
+  }
+  // A phase with a function stands beside a marked one, not in it.
+  closeMarker(currentScope());
+  return within(begin(name), body as () => unknown);
+}
+
+/** (id, fn), or (fn). */
+function run(first: unknown, second?: unknown, third?: unknown): Promise<unknown> {
+  const withId = typeof first === "string";
+  const id = withId ? idOf("run", first) : "run";
+  const body = withId ? second : first;
+  if (typeof body !== "function") throw new TypeError(`step.run("${id}") needs a function`);
+  const what = `step.run("${id}")`;
+  admit(what);
+  const scope = here();
+  const options = optionsOf((withId ? third : second) as Config | undefined, what);
+  const input = encode({ config: {}, options }, `${what} was given`);
+  const key = keyOf(scope.path, id);
+  const promise = waitFor(key, "step");
+  command({ c: "step", key, type: "run", name: id, phase: scope.phase, input });
+  closures.register(key, id, scope.phase, body as () => unknown);
+  const forget = (): void => closures.forget(key);
+  promise.then(forget, forget);
+  return promise;
+}
+
+function timer(id: string, at: number): Promise<unknown> {
+  const scope = here();
+  const key = keyOf(scope.path, id);
+  const promise = waitFor(key, "timer");
+  command({ c: "timer", key, name: id, phase: scope.phase, at });
+  return promise;
+}
+
+function sleep(first: unknown, second?: unknown): Promise<unknown> {
+  const [id, duration] = second === undefined ? ["sleep", first] : [idOf("sleep", first), second];
+  const what = `step.sleep("${id}")`;
+  admit(what);
+  return timer(id as string, vm.now + milliseconds(duration, what));
+}
+
+function sleepUntil(first: unknown, second?: unknown): Promise<unknown> {
+  const [id, time] = second === undefined ? ["sleep-until", first] : [idOf("sleepUntil", first), second];
+  const what = `step.sleepUntil("${id}")`;
+  admit(what);
+  return timer(id as string, moment(time, what));
+}
+
+/** Notes cannot fail, and their promises resolve in the same drain: not before somebody can wait for them. */
+function noted<T>(value: T): Promise<T> {
+  return returningTo(currentScope(), Promise.resolve().then(() => value));
+}
+
+function annotation(first: unknown, second?: unknown): Promise<unknown> {
+  const withId = typeof first === "string";
+  const id = withId ? idOf("annotation", first) : "annotation";
+  admit(`step.annotation("${id}")`);
+  const given = withId ? (second ?? first) : first;
+  const message = typeof given === "string" ? given : (given as Config | null)?.message;
+  if (typeof message !== "string") throw new TypeError(`step.annotation("${id}") needs a message, a text`);
+  const scope = here();
+  const key = keyOf(scope.path, id);
+  note({ c: "annotate", key, phase: scope.phase, message });
+  return noted({ data: undefined, success: true, trace: [] });
+}
+
+function updateRun(fields: unknown): Promise<void> {
+  admit("step.updateRun()");
+  if (typeof fields !== "object" || fields === null) throw new TypeError("step.updateRun needs an object of fields");
+  note({ c: "update", fields: encode(fields, "step.updateRun was given") });
+  return noted(undefined);
+}
+
+export function logAt(level: "info" | "warn" | "error", args: unknown[]): void {
+  note({ c: "log", level, phase: phaseNow(), message: format(args) });
+}
+
+const log = Object.assign((...args: unknown[]) => logAt("info", args), {
+  info: (...args: unknown[]) => logAt("info", args),
+  warn: (...args: unknown[]) => logAt("warn", args),
+  error: (...args: unknown[]) => logAt("error", args),
+});
+
+/** Runs functions side by side, at most `limit` at a time; results are in their order. The first error wins. */
+async function parallel(thunks: unknown, options?: { limit?: number }): Promise<unknown[]> {
+  if (!Array.isArray(thunks) || thunks.some((thunk) => typeof thunk !== "function")) {
+    throw new TypeError("step.parallel needs a list of functions");
+  }
+  const limit = options?.limit ?? thunks.length;
+  if (!(limit >= 1) && thunks.length > 0) throw new RangeError("step.parallel: the limit must be 1 or more");
+  const scope = currentScope();
+  const results: unknown[] = new Array(thunks.length);
+  let next = 0;
+  let failed = false;
+  const work = async (): Promise<void> => {
+    while (next < thunks.length && !failed) {
+      const index = next++;
+      enter(scope);
+      try {
+        results[index] = await thunks[index]();
+      } catch (thrown) {
+        failed = true;
+        throw thrown;
+      }
+    }
+  };
+  const workers = Array.from({ length: Math.min(limit, thunks.length) }, work);
+  await returningTo(scope, Promise.all(workers));
+  return results;
+}
+
+function setupWorkspace(first: unknown = {}, second?: unknown, third?: unknown): Promise<unknown> {
+  const withId = typeof first === "string";
+  const id = withId ? idOf("setupWorkspace", first) : "setup-workspace";
+  const config = (withId ? (second ?? {}) : first) as Config;
+  return askFor("setupWorkspace", id, { config, options: (withId ? third : second) as Config | undefined });
+}
+
+function cleanupWorkspace(first: unknown = {}, second?: unknown, third?: unknown): Promise<unknown> {
+  const withId = typeof first === "string";
+  const id = withId ? idOf("cleanupWorkspace", first) : "cleanup-workspace";
+  const config = (withId ? (second ?? {}) : first) as Config;
+  return askFor("cleanupWorkspace", id, { config, options: (withId ? third : second) as Config | undefined });
+}
+
+function missing(name: string) {
+  return (): never => {
+    throw new Error(`step.${name} is not available in this version of agentcmd`);
+  };
+}
+
+export const step = {
+  phase,
+  agent: plain("agent"),
+  cli,
+  git,
+  artifact: plain("artifact"),
+  annotation,
+  log,
+  updateRun,
+  run,
+  sleep,
+  sleepUntil,
+  setupWorkspace,
+  cleanupWorkspace,
+  parallel,
+  cleanup: (body: unknown) => addCleanup(body, true),
+  compensate: (body: unknown) => addCleanup(body, false),
+  now: () => clock(),
+  get signal() {
+    return signal;
+  },
+  ai: missing("ai"),
+  preview: missing("preview"),
+  waitForEvent: missing("waitForEvent"),
+  sendEvent: missing("sendEvent"),
+  invoke: missing("invoke"),
+  approve: missing("approve"),
+  patched: missing("patched"),
+  continueAsNew: missing("continueAsNew"),
+  onQuery: missing("onQuery"),
+};
+
+export type StepApi = typeof step;

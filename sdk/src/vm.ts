@@ -1,0 +1,34 @@
+// Who is running, and when. JavaScriptCore has no async context, so every entry into a context has one owner:
+// the body of the workflow, or one closure of a step.run. The owner is set at each entry and holds for the
+// drain of the promise queue that follows it.
+
+import type { Host } from "./host";
+import type { Closure } from "./closures";
+
+export const vm = {
+  host: undefined as unknown as Host,
+  /** Null while the body runs. */
+  owner: null as Closure | null,
+  /** The time of the job that is applied: the body's clock. */
+  now: 0,
+  /** Notes are recorded already. */
+  replaying: false,
+  /** Set by describe(): there is no run, so clock and chance are the real ones. */
+  describing: false,
+};
+
+export type Command = { c: string } & Record<string, unknown>;
+
+export function command(value: Command): void {
+  vm.host.command(JSON.stringify(value));
+}
+
+/** A command that is shown and takes no part in replay. */
+export function note(value: Command): void {
+  if (!vm.replaying) command(value);
+}
+
+/** Milliseconds as the code that asks may see them. */
+export function clock(): number {
+  return vm.owner || vm.describing ? vm.host.now() : vm.now;
+}

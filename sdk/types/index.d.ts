@@ -1,0 +1,583 @@
+// Types of agentcmd's step API, for editors. `agentcmd init` puts this file into a project; it declares the module
+// "agentcmd-workflows" and the same names as globals, for definitions that import nothing.
+
+declare module "agentcmd-workflows" {
+  // ---- JSON Schema, as far as types are read from it
+
+  export type JsonSchema = { readonly [keyword: string]: unknown };
+
+  type Primitive<T> = T extends "string"
+    ? string
+    : T extends "number" | "integer"
+      ? number
+      : T extends "boolean"
+        ? boolean
+        : T extends "null"
+          ? null
+          : unknown;
+
+  /** The type of the values that a schema allows. */
+  export type InferSchema<S> = S extends { readonly const: infer C }
+    ? C
+    : S extends { readonly enum: readonly (infer E)[] }
+      ? E
+      : S extends { readonly oneOf: readonly (infer O)[] }
+        ? InferSchema<O>
+        : S extends { readonly anyOf: readonly (infer O)[] }
+          ? InferSchema<O>
+          : S extends { readonly properties: infer P }
+            ? InferObject<S, P>
+            : S extends { readonly items: infer I }
+              ? InferSchema<I>[]
+              : S extends { readonly type: "object" }
+                ? Record<string, unknown>
+                : S extends { readonly type: "array" }
+                  ? unknown[]
+                  : S extends { readonly type: readonly (infer T)[] }
+                    ? Primitive<T>
+                    : S extends { readonly type: infer T }
+                      ? Primitive<T>
+                      : unknown;
+
+  /** There for certain: required, or filled in from its default. */
+  type CertainKeys<S, P> =
+    | (S extends { readonly required: readonly (infer R)[] } ? R & keyof P : never)
+    | { [K in keyof P]: P[K] extends { readonly default: unknown } ? K : never }[keyof P];
+  type Flat<T> = { [K in keyof T]: T[K] };
+  type InferObject<S, P> = Flat<
+    { -readonly [K in keyof P as K extends CertainKeys<S, P> ? K : never]: InferSchema<P[K]> } & {
+      -readonly [K in keyof P as K extends CertainKeys<S, P> ? never : K]?: InferSchema<P[K]>;
+    }
+  >;
+
+  // ---- Definitions
+
+  export type PhaseDefinition = string | { readonly id: string; readonly label?: string };
+  export type ExtractPhaseIds<T extends readonly PhaseDefinition[]> =
+    T[number] extends infer P ? (P extends string ? P : P extends { readonly id: infer I } ? I & string : never) : never;
+  /** The declared ids are suggested; any other is allowed. */
+  type PhaseIds<T extends readonly PhaseDefinition[]> = ExtractPhaseIds<T> | (string & {});
+
+  export interface WorkflowConfig<TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[], TSchema = unknown> {
+    /** Unique within the project. */
+    id: string;
+    name?: string;
+    description?: string;
+    /** In their order, for display. */
+    phases?: TPhases;
+    /** Of the whole run, in milliseconds. */
+    timeout?: number;
+    /** JSON Schema of event.data.args: checked before the run starts, defaults are filled in. */
+    argsSchema?: TSchema;
+  }
+
+  export interface WorkflowEventData<TArgs = Record<string, unknown>> {
+    runId: string;
+    /** Of the run. */
+    name: string;
+    projectId: string;
+    projectPath: string;
+    userId: string;
+    /** Where steps work: the project, or the run's worktree. */
+    workingDir: string;
+    worktreePath?: string;
+    mode?: "stay" | "branch" | "worktree";
+    baseBranch?: string;
+    branchName?: string;
+    worktreeName?: string;
+    preserve?: boolean;
+    specFile: string;
+    specContent?: string;
+    specType?: string;
+    specCommandOverride?: string;
+    planningSessionId?: string;
+    args: TArgs;
+  }
+
+  export interface WorkflowEvent<TArgs = Record<string, unknown>> {
+    name: string;
+    data: WorkflowEventData<TArgs>;
+  }
+
+  /** Without a schema, arguments are what the caller gave. */
+  export type ArgsOf<TSchema> = unknown extends TSchema ? Record<string, any> : InferSchema<TSchema>;
+
+  export interface WorkflowContext<TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[], TArgs = Record<string, any>> {
+    event: WorkflowEvent<TArgs>;
+    step: WorkflowStep<PhaseIds<TPhases>>;
+  }
+
+  export type WorkflowFunction<TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[], TArgs = Record<string, any>> = (
+    context: WorkflowContext<TPhases, TArgs>,
+  ) => unknown;
+
+  export interface WorkflowDefinition {
+    readonly __type: "workflow";
+    readonly config: WorkflowConfig;
+  }
+
+  /** What the function returns is stored as the run's result. */
+  export function defineWorkflow<
+    const TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[],
+    const TSchema = unknown,
+  >(config: WorkflowConfig<TPhases, TSchema>, fn: WorkflowFunction<TPhases, ArgsOf<TSchema>>): WorkflowDefinition;
+  export function defineWorkflow<
+    const TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[],
+    const TSchema = unknown,
+  >(
+    config: WorkflowConfig<TPhases, TSchema> & { execute(context: WorkflowContext<TPhases, ArgsOf<TSchema>>): unknown },
+  ): WorkflowDefinition;
+
+  /** Gives the schema back, with its literal types. */
+  export function defineSchema<const TSchema extends JsonSchema>(schema: TSchema): TSchema;
+
+  // ---- Steps
+
+  export interface StepOptions {
+    /** Milliseconds, or a text such as "10m". */
+    timeout?: number | string;
+  }
+
+  export interface TraceEntry {
+    command: string;
+    output?: string;
+    exitCode?: number;
+    /** Milliseconds. */
+    duration?: number;
+  }
+
+  interface StepResult<TData> {
+    data: TData;
+    /** A step that ended badly is a value, not an exception. */
+    success: boolean;
+    error?: string;
+    trace: TraceEntry[];
+  }
+
+  export interface AgentStepConfig {
+    agent: "claude" | "codex" | "gemini" | "scripted" | (string & {});
+    prompt: string;
+    /** Relative to the run's working directory, which is the default. */
+    workingDir?: string;
+    cwd?: string;
+    context?: Record<string, unknown>;
+    permissionMode?: "default" | "plan" | "acceptEdits" | "bypassPermissions";
+    /** Files or texts that configure MCP servers. */
+    mcpConfig?: string[];
+    /** The reply is JSON: `data` holds it parsed. */
+    json?: boolean;
+    /** Session of the agent to go on with. */
+    resume?: string;
+    appendSystemPrompt?: string;
+    model?: string;
+  }
+
+  export interface AgentStepResult<T = string> extends StepResult<T> {
+    sessionId: string;
+    exitCode: number;
+  }
+
+  export interface CliStepConfig {
+    /** Shown instead of the id. */
+    name?: string;
+    command: string;
+    /** Relative to the run's working directory, which is the default. */
+    cwd?: string;
+    workingDir?: string;
+    env?: Record<string, string>;
+    /** By default /bin/sh. */
+    shell?: string;
+  }
+
+  export type CliStepResult = StepResult<{ command: string; exitCode: number; stdout: string; stderr: string }>;
+
+  /** `operation`, or `type` as older definitions write it. */
+  type GitOperation<T extends string> = { operation: T; type?: undefined } | { type: T; operation?: undefined };
+  interface GitStepBase {
+    name?: string;
+    cwd?: string;
+    workingDir?: string;
+  }
+  export type GitCommitConfig = GitStepBase & GitOperation<"commit"> & ({ message: string } | { commitMessage: string });
+  export type GitBranchConfig = GitStepBase & GitOperation<"branch"> & { branch: string; baseBranch?: string };
+  export type GitPrConfig = GitStepBase & GitOperation<"pr"> & { title: string; body?: string; baseBranch?: string };
+  export type GitCommitAndBranchConfig = GitStepBase &
+    GitOperation<"commit-and-branch"> & { branch: string; commitMessage?: string; message?: string; baseBranch?: string };
+  export type GitWorktreeAddConfig = GitStepBase &
+    GitOperation<"worktree-add"> & { projectPath: string; branch: string; worktreeName: string; worktreePath?: string };
+  export type GitWorktreeRemoveConfig = GitStepBase &
+    GitOperation<"worktree-remove"> & { projectPath: string; worktreePath: string; force?: boolean };
+  export type GitStepConfig =
+    | GitCommitConfig
+    | GitBranchConfig
+    | GitPrConfig
+    | GitCommitAndBranchConfig
+    | GitWorktreeAddConfig
+    | GitWorktreeRemoveConfig;
+
+  export type GitCommitResult = StepResult<{ commitSha?: string; hadChanges: boolean }>;
+  export type GitBranchResult = StepResult<{ branch: string }>;
+  export type GitPrResult = StepResult<{ prUrl?: string; prNumber?: number }>;
+  export type GitCommitAndBranchResult = StepResult<{
+    branch: string;
+    commitSha?: string;
+    hadUncommittedChanges: boolean;
+    alreadyOnBranch: boolean;
+  }>;
+  export type GitWorktreeAddResult = StepResult<{ worktreePath: string; branch: string; worktreeName: string }>;
+  export type GitWorktreeRemoveResult = StepResult<{ worktreePath: string }>;
+  export type GitStepResult =
+    | GitCommitResult
+    | GitBranchResult
+    | GitPrResult
+    | GitCommitAndBranchResult
+    | GitWorktreeAddResult
+    | GitWorktreeRemoveResult;
+  /** What a git step of this configuration gives. */
+  export type GitResultOf<C> = C extends GitOperation<"commit">
+    ? GitCommitResult
+    : C extends GitOperation<"branch">
+      ? GitBranchResult
+      : C extends GitOperation<"pr">
+        ? GitPrResult
+        : C extends GitOperation<"commit-and-branch">
+          ? GitCommitAndBranchResult
+          : C extends GitOperation<"worktree-add">
+            ? GitWorktreeAddResult
+            : C extends GitOperation<"worktree-remove">
+              ? GitWorktreeRemoveResult
+              : GitStepResult;
+
+  export interface ArtifactStepConfig {
+    name: string;
+    type: "text" | "file" | "image" | "directory";
+    content?: string;
+    file?: string;
+    directory?: string;
+    /** Which files of a directory. */
+    pattern?: string;
+    description?: string;
+    eventId?: string;
+  }
+
+  export type ArtifactStepResult = StepResult<{ count: number; artifactIds: string[]; totalSize: number }>;
+
+  export interface AnnotationStepConfig {
+    message: string;
+  }
+
+  export interface AnnotationStepResult {
+    data: undefined;
+    success: boolean;
+    trace: TraceEntry[];
+  }
+
+  export interface AiStepConfig<TSchema = unknown> {
+    prompt: string;
+    provider?: AiProvider;
+    model?: AiModelId | (string & {});
+    systemPrompt?: string;
+    temperature?: number;
+    maxTokens?: number;
+    schema?: TSchema;
+  }
+
+  export interface AiStepResult<T = { text: string }> extends StepResult<T> {
+    result?: {
+      finishReason: string;
+      usage: { inputTokens?: number; outputTokens?: number; totalTokens?: number; reasoningTokens?: number };
+      [more: string]: unknown;
+    };
+  }
+
+  export interface PreviewStepConfig {
+    ports?: Record<string, number>;
+    env?: Record<string, string>;
+    dockerFilePath?: string;
+    maxMemory?: string;
+    maxCpus?: string;
+  }
+
+  export type PreviewStepResult = StepResult<{ containerId: string; status: string; urls: Record<string, string> }>;
+
+  export interface SetupWorkspaceConfig {
+    projectPath?: string;
+    branch?: string;
+    baseBranch?: string;
+    /** Makes a worktree of this name instead of switching branches. */
+    worktreeName?: string;
+  }
+
+  export interface WorkspaceResult {
+    workingDir: string;
+    branch: string;
+    mode: "worktree" | "branch" | "stay";
+    worktreePath?: string;
+    worktreeName?: string;
+    originalBranch?: string;
+  }
+
+  export interface CleanupWorkspaceConfig {
+    worktreePath?: string;
+    projectPath?: string;
+    force?: boolean;
+    [more: string]: unknown;
+  }
+
+  export interface StepLog {
+    (...values: unknown[]): void;
+    info(...values: unknown[]): void;
+    warn(...values: unknown[]): void;
+    error(...values: unknown[]): void;
+  }
+
+  /** Ends with the signal of AbortController when the run is cancelled. */
+  export interface CancelSignal {
+    readonly aborted: boolean;
+    readonly reason: unknown;
+    throwIfAborted(): void;
+    addEventListener(type: "abort", listener: () => void, options?: { once?: boolean }): void;
+    removeEventListener(type: "abort", listener: () => void): void;
+  }
+
+  /** A step that is called without an id is named after its type, and numbered within its phase. */
+  export interface WorkflowStep<TPhaseId extends string = string> {
+    /** Runs a phase. */
+    phase<T>(id: TPhaseId, fn: () => T | Promise<T>, options?: { description?: string }): Promise<T>;
+    /** Marks the phase of what follows. */
+    phase(id: TPhaseId): Promise<void>;
+
+    agent<T = string>(id: string, config: AgentStepConfig, options?: StepOptions): Promise<AgentStepResult<T>>;
+    agent<T = string>(config: AgentStepConfig, options?: StepOptions): Promise<AgentStepResult<T>>;
+
+    cli(id: string, config: CliStepConfig, options?: StepOptions): Promise<CliStepResult>;
+    cli(config: CliStepConfig, options?: StepOptions): Promise<CliStepResult>;
+
+    git<const C extends GitStepConfig>(id: string, config: C, options?: StepOptions): Promise<GitResultOf<C>>;
+    git<const C extends GitStepConfig>(config: C, options?: StepOptions): Promise<GitResultOf<C>>;
+
+    artifact(id: string, config: ArtifactStepConfig, options?: StepOptions): Promise<ArtifactStepResult>;
+    artifact(config: ArtifactStepConfig, options?: StepOptions): Promise<ArtifactStepResult>;
+
+    annotation(id: string, config: AnnotationStepConfig): Promise<AnnotationStepResult>;
+    annotation(config: AnnotationStepConfig): Promise<AnnotationStepResult>;
+
+    log: StepLog;
+    updateRun(fields: { pr_url?: string; [field: string]: unknown }): Promise<void>;
+
+    /** Runs code that may touch the world, once: its result is recorded and given back by every replay. */
+    run<T>(id: string, fn: () => T | Promise<T>, options?: StepOptions): Promise<T>;
+    run<T>(fn: () => T | Promise<T>): Promise<T>;
+
+    /** Milliseconds, "1h 30m" or "PT1H30M". Survives restarts. */
+    sleep(id: string, duration: number | string): Promise<void>;
+    sleepUntil(id: string, time: Date | string | number): Promise<void>;
+
+    setupWorkspace(id: string, config?: SetupWorkspaceConfig, options?: StepOptions): Promise<WorkspaceResult>;
+    setupWorkspace(config?: SetupWorkspaceConfig, options?: StepOptions): Promise<WorkspaceResult>;
+    cleanupWorkspace(id: string, config?: CleanupWorkspaceConfig, options?: StepOptions): Promise<unknown>;
+    cleanupWorkspace(config?: CleanupWorkspaceConfig, options?: StepOptions): Promise<unknown>;
+
+    /** Runs functions side by side, at most `limit` at a time; results are in their order. */
+    parallel<const T extends readonly (() => unknown)[]>(
+      thunks: T,
+      options?: { limit?: number },
+    ): Promise<{ -readonly [K in keyof T]: Awaited<ReturnType<T[K]>> }>;
+    /** Runs when the workflow has ended, however it did; last in, first out. */
+    cleanup(fn: () => unknown): void;
+    /** The same, on failure or cancellation only. */
+    compensate(fn: () => unknown): void;
+    readonly signal: CancelSignal;
+    /** The recorded time, in milliseconds since 1970. */
+    now(): number;
+
+    // Not available in this version: calling one throws.
+    ai<T = { text: string }>(id: string, config: AiStepConfig, options?: StepOptions): Promise<AiStepResult<T>>;
+    preview(id: string, config?: PreviewStepConfig, options?: StepOptions): Promise<PreviewStepResult>;
+    waitForEvent(id: string, options: { event: string; timeout?: number | string; match?: string; if?: (event: any) => boolean }): Promise<unknown>;
+    sendEvent(id: string, event: { name: string; data?: unknown }): Promise<unknown>;
+    invoke(id: string, options: { workflow: string; args?: unknown; timeout?: number | string }): Promise<unknown>;
+    approve(
+      id: string,
+      options: { title: string; body?: string; options?: string[]; timeout?: number | string },
+    ): Promise<{ approved: boolean; option?: string; by?: string; reason?: string; at: string }>;
+  }
+
+  // ---- Models
+
+  export const MODELS: {
+    readonly anthropic: {
+      readonly HAIKU_3_5: "claude-3-5-haiku-20241022";
+      readonly SONNET_3_7: "claude-3-7-sonnet-20250219";
+      readonly SONNET_4_5: "claude-sonnet-4-5-20250929";
+      readonly OPUS_4: "claude-opus-4-20250514";
+      readonly OPUS_4_5: "claude-opus-4-5";
+    };
+    readonly openai: {
+      readonly GPT_4: "gpt-4";
+      readonly GPT_4_TURBO: "gpt-4-turbo";
+      readonly GPT_4_O: "gpt-4o";
+      readonly GPT_4_MINI: "gpt-4o-mini";
+    };
+  };
+  export type AiProvider = keyof typeof MODELS;
+  export type AnthropicModelId = (typeof MODELS.anthropic)[keyof typeof MODELS.anthropic];
+  export type OpenaiModelId = (typeof MODELS.openai)[keyof typeof MODELS.openai];
+  export type AiModelId = AnthropicModelId | OpenaiModelId;
+
+  // ---- Slash commands
+
+  /** Open, so that a project can add its own: declare module "agentcmd-workflows" { interface SlashCommandArgs { … } } */
+  export interface SlashCommandArgs {
+    "/cmd:add-spec": { specId: string };
+    "/cmd:audit": { mode?: string; scope?: string };
+    "/cmd:create-pr": { title?: string };
+    "/cmd:generate-bug-spec": { context?: string };
+    "/cmd:generate-feature-spec": { context?: string };
+    "/cmd:generate-issue-spec": { context?: string };
+    "/cmd:generate-prd": { context?: string };
+    "/cmd:generate-spec": { context?: string };
+    "/cmd:implement-spec": { specIdOrNameOrPath: string; format?: string };
+    "/cmd:list-specs": { folder?: string; status?: string; "--search keyword"?: string; "--sort field"?: string };
+    "/cmd:move-spec": { specIdOrNameOrPath: string; targetFolder: string };
+    "/cmd:review-spec-implementation": { specIdOrNameOrPath: string; format?: string };
+  }
+  export type SlashCommandName = keyof SlashCommandArgs;
+  export const SlashCommandArgOrder: Readonly<Record<SlashCommandName, readonly string[]>> & Readonly<Record<string, readonly string[]>>;
+  export function buildSlashCommand<T extends SlashCommandName>(name: T, args?: SlashCommandArgs[T]): string;
+  export function buildSlashCommand(name: `/${string}`, args?: Record<string, unknown>): string;
+
+  interface GeneratedSpecResponse {
+    success: boolean;
+    spec_folder: string;
+    spec_file: string;
+    spec_id: string;
+    spec_type?: string;
+    complexity: { total: string; avg: string };
+    files_to_create: string[];
+    files_to_modify: string[];
+    next_command: string;
+  }
+  export interface CmdGenerateSpecResponse extends GeneratedSpecResponse {
+    feature_name: string;
+  }
+  export interface CmdGenerateFeatureSpecResponse extends GeneratedSpecResponse {
+    feature_name: string;
+  }
+  export interface CmdAddSpecResponse extends GeneratedSpecResponse {
+    feature_name: string;
+  }
+  export interface CmdGenerateBugSpecResponse extends GeneratedSpecResponse {
+    bug_name: string;
+  }
+  export interface CmdGenerateIssueSpecResponse extends GeneratedSpecResponse {
+    issue_name: string;
+  }
+  export interface CmdGeneratePrdResponse {
+    success: boolean;
+    spec_id: string;
+    spec_folder: string;
+    prd_file: string;
+    feature_name: string;
+    next_command: string;
+  }
+  export interface CmdImplementSpecResponse {
+    success: boolean;
+    summary: string;
+    spec_id: string;
+    spec_file: string;
+    feature_name: string;
+    /** "completed", "partial" or "failed" */
+    implementation_status: string;
+    tasks: { total: number; completed: number; failed: number; skipped: number };
+    complexity: { total_points: number; avg_per_task: number };
+    files: { created: number; modified: number; deleted: number; paths: { created: string[]; modified: string[] } };
+    changes: { total_lines_changed: number; lines_added: number; lines_removed: number };
+    validation: {
+      passed: boolean;
+      checks: { build: boolean; type_check: boolean; lint: boolean; tests: boolean };
+      failures: unknown[];
+    };
+    git: { diff_stat: string; commits: number };
+    error: any;
+  }
+  export interface CmdReviewSpecImplementationResponse {
+    success: boolean;
+    review_iteration: number;
+    max_iterations: number;
+    max_iterations_reached: boolean;
+    spec_path: string;
+    branch: string;
+    commits_reviewed: number;
+    issues_found: number;
+    previous_issues_resolved: number;
+    priority_breakdown: { high: number; medium: number };
+    categories: { missing_implementations: number; incomplete_implementations: number; code_quality: number };
+    summary: string;
+  }
+  export interface CmdMoveSpecResponse {
+    success: boolean;
+    spec_id: string;
+    spec_folder: string;
+    old_path: string;
+    new_path: string;
+    old_folder: string;
+    new_folder: string;
+    old_status: string;
+    new_status: string;
+    message: string;
+  }
+  export interface CmdCreatePrResponse {
+    success: boolean;
+    pr_url: string;
+    commit_sha: string;
+    branch_name: string;
+    title: string;
+    body: string;
+    message: string;
+  }
+
+  export interface CommandArgument {
+    name: string;
+    required: boolean;
+  }
+  export interface ResponseSchema {
+    exampleJson: Record<string, unknown>;
+    fieldDescriptions: Map<string, string>;
+  }
+  export interface CommandDefinition {
+    name: string;
+    description: string;
+    arguments: CommandArgument[];
+    responseSchema?: ResponseSchema;
+  }
+  export function parseArgumentHint(hint?: unknown): CommandArgument[];
+  export function parseJsonResponseSchema(content: string): ResponseSchema | undefined;
+  export function parseSlashCommands(folder: string): Promise<CommandDefinition[]>;
+  export function generateSlashCommandTypesCode(commands: CommandDefinition[]): string;
+  export function generateSlashCommandTypesFromDir(folder: string, output: string): Promise<void>;
+  export function generateResponseTypeCode(command: string, schema: ResponseSchema): string;
+  export function commandNameToTypeName(command: string): string;
+  export function commandNameToArgsTypeName(command: string): string;
+
+  /** Thrown into what waits when a run is cancelled. */
+  export class CancelledError extends Error {}
+  export class TimeoutError extends Error {}
+
+  export const VERSION: string;
+}
+
+declare module "*/agentcmd-workflows/dist" {
+  export * from "agentcmd-workflows";
+}
+declare module "*/agentcmd-workflows/src" {
+  export * from "agentcmd-workflows";
+}
+
+declare const defineWorkflow: typeof import("agentcmd-workflows").defineWorkflow;
+declare const defineSchema: typeof import("agentcmd-workflows").defineSchema;
+declare const buildSlashCommand: typeof import("agentcmd-workflows").buildSlashCommand;
+declare const SlashCommandArgOrder: typeof import("agentcmd-workflows").SlashCommandArgOrder;
+declare const MODELS: typeof import("agentcmd-workflows").MODELS;
+declare const CancelledError: typeof import("agentcmd-workflows").CancelledError;
+declare const TimeoutError: typeof import("agentcmd-workflows").TimeoutError;
