@@ -200,6 +200,7 @@ std::vector<StepKey> RunActor::answer(Turn& turn, const Completion& completion) 
 // disk: the code may run ahead of the disk, nothing outside may.
 Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
   const TurnMark mark{in_turn_, committing_};
+  co_await end_lost_effects();
   auto current = begin_turn(std::move(details), std::move(unseen));
   std::optional<Completion> completion;
   if (!current.jobs.empty() && !ending_) {

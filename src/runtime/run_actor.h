@@ -16,6 +16,7 @@
 #include "runtime/driver.h"
 #include "runtime/slots.h"
 #include "runtime/worker_host.h"
+#include "steps/effects.h"
 #include "steps/step.h"
 #include "store/store.h"
 
@@ -116,6 +117,8 @@ class RunActor final : public steps::StepHost {
   void queue_step(const history::StepKey& key);
   void recover_open_steps();
   void stop_step(const history::StepKey& key);
+  Task<> end_lost_effects();
+  std::shared_ptr<ClosureEffects> make_effects(const history::StepKey& key, std::uint32_t attempt);
   void attempt_ended(const history::StepKey& key, std::uint32_t attempt, steps::Outcome outcome);
   Details lost(const history::StepKey& key, std::uint32_t attempt, const std::string& reason);
   void arm_timer();
