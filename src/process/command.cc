@@ -5,7 +5,7 @@
 #include "base/duration.h"
 #include "base/fault.h"
 #include "base/text.h"
-#include "process/unique_fd.h"
+#include "process/spawn_plan.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
@@ -13,9 +13,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/system/system_error.hpp>
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -64,20 +62,6 @@ class Child {
   pid_t pid_;
 };
 
-struct Pipe {
-  UniqueFd read_end;
-  UniqueFd write_end;
-};
-
-// Our end does not block; the child's end does, since that is a property of the open file.
-Pipe make_pipe() {
-  std::array<int, 2> fds{};
-  if (::pipe2(fds.data(), O_CLOEXEC) != 0) throw_errno("make a pipe", errno);
-  Pipe pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
-  if (::fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) throw_errno("make a pipe", errno);
-  return pipe;
-}
-
 // A file in memory: unlike a pipe it needs no writer beside the readers, and no SIGPIPE can come of
 // it.
 UniqueFd input_file(const std::string& input) {
@@ -91,7 +75,7 @@ UniqueFd input_file(const std::string& input) {
     rest.remove_prefix(static_cast<std::size_t>(count));
   }
   if (!input.empty()) ::lseek(fd.get(), 0, SEEK_SET);
-  return fd;
+  return above_given(std::move(fd));
 }
 
 std::vector<std::string> merged_environment(
@@ -108,58 +92,6 @@ std::vector<std::string> merged_environment(
   }
   return merged;
 }
-
-std::vector<char*> pointers(std::vector<std::string>& words) {
-  std::vector<char*> result;
-  result.reserve(words.size() + 1);
-  for (auto& word : words) result.push_back(word.data());
-  result.push_back(nullptr);
-  return result;
-}
-
-// posix_spawn's two argument objects. The child leads a session of its own: it has no terminal to
-// ask on, and its group can be killed; signals are as after a login.
-class SpawnPlan {
- public:
-  SpawnPlan() {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawnattr_init(&attributes_);
-    sigset_t signals;
-    sigemptyset(&signals);
-    posix_spawnattr_setsigmask(&attributes_, &signals);
-    sigfillset(&signals);
-    posix_spawnattr_setsigdefault(&attributes_, &signals);
-    posix_spawnattr_setflags(&attributes_,
-                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
-  ~SpawnPlan() {
-    posix_spawn_file_actions_destroy(&actions_);
-    posix_spawnattr_destroy(&attributes_);
-  }
-
-  void give(const UniqueFd& fd, int as) {
-    posix_spawn_file_actions_adddup2(&actions_, fd.get(), as);
-  }
-  void change_to(const fs::path& cwd) {
-    if (!cwd.empty()) posix_spawn_file_actions_addchdir_np(&actions_, cwd.c_str());
-  }
-
-  // The pid, or the negative error.
-  int spawn(const fs::path& program, std::vector<std::string> argv,
-            std::vector<std::string> environment) {
-    posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1);
-    pid_t pid = 0;
-    const int error = ::posix_spawn(&pid, program.c_str(), &actions_, &attributes_,
-                                    pointers(argv).data(), pointers(environment).data());
-    return error == 0 ? pid : -error;
-  }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-  posix_spawnattr_t attributes_{};
-};
 
 // One output stream of the child.
 struct Stream {
@@ -271,8 +203,8 @@ Result<std::unique_ptr<Running>> start(const asio::any_io_executor& executor,
                                        const CommandSpec& spec) {
   const auto program = locate(spec);
   if (!program) return tl::unexpected(program.error());
-  Pipe out = make_pipe();
-  Pipe err = make_pipe();
+  Pipe out = make_output_pipe();
+  Pipe err = make_output_pipe();
   const UniqueFd input = input_file(spec.input);
   SpawnPlan plan;
   plan.give(input, STDIN_FILENO);

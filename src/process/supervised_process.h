@@ -4,12 +4,12 @@
 // harvests the result. The folder of the attempt is the whole interface (supervise/README.md):
 //
 //   claim        made with O_EXCL by whoever wins: the supervisor before it starts anything, or a
-//   recovering
-//                driver that found none; so "never started" and "about to start" can't be confused
+//                recovering driver that found none; so "never started" and "about to start" can't
+//                be confused
 //   lock         flock held by the supervisor for its whole life: the sign of life
 //   stdin        what the process reads, where the spec gives input
 //   stdout, stderr   everything it wrote, up to the limit
-//   status.json  {pid, start_time, boot_id, containment, cgroup?}
+//   status.json  {pid, start_time, boot_id, containment, cgroup?, memory_cgroup?}
 //   exit.json    how it ended; written, fsynced, renamed into place, the folder fsynced
 
 #include "async/stop.h"
@@ -42,8 +42,7 @@ enum class ExitCause {
   cancelled,      // killed because we asked
   out_of_memory,  // killed by the kernel
   output_limit,   // killed for writing more than output_bytes_max
-  start_failed,  // could not be executed: `message` says why (no such file, not executable, no such
-                 // cwd)
+  start_failed,   // could not be executed: `message` says why (no such file, no such cwd)
 };
 
 // Stored by name in exit.json and in results.
@@ -86,6 +85,9 @@ class SupervisedProcess {
   // (unavailable) that says so, after the orphans that can still be found have been killed.
   virtual Task<Result<Exit>> wait(StopSource& stop) = 0;
 
+  // KILL to all of them, without the period of grace; wait() says when they are gone.
+  virtual void kill_now() = 0;
+
   // Calls `on_bytes` with what the stream ("stdout" or "stderr") wrote, from byte `from` on and as
   // it comes, and returns when the process has ended and everything was delivered.
   virtual Task<> follow(std::string stream, std::uint64_t from,
@@ -96,7 +98,10 @@ class SupervisedProcess {
 };
 
 // Starts `agentcmd-supervise` from `libexec` and returns once the command runs (or failed to start:
-// then wait() says so). Errors are about the supervisor itself; a full disk is a Fault.
+// then wait() says so). Errors are about the supervisor itself: not_found (it is not installed),
+// conflict (the attempt was claimed by a recovery or was started before), failed_precondition (the
+// machine does not allow the containment that was asked for), invalid_argument (more arguments or
+// environment than the system takes), unavailable. A full disk is a Fault.
 Task<Result<std::unique_ptr<SupervisedProcess>>> start_supervised(
     boost::asio::any_io_executor executor, std::filesystem::path libexec, ProcessSpec spec);
 

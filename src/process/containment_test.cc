@@ -1,0 +1,137 @@
+// The same promises with each means of containment: nobody survives.
+
+#include "process/command.h"
+#include "process/supervised_test_support.h"
+
+#include <csignal>
+
+namespace agentcmd::process {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace std::chrono_literals;
+
+class Contained : public SupervisedTest, public testing::WithParamInterface<Containment> {
+ protected:
+  // Null, and the test is to be skipped, where the machine does not allow the means.
+  std::unique_ptr<SupervisedProcess> start_contained(std::string script) {
+    auto wanted = shell(std::move(script));
+    wanted.containment = GetParam();
+    auto process = start(wanted);
+    if (process) return std::move(*process);
+    EXPECT_EQ(process.error().code, ErrorCode::failed_precondition) << process.error().message;
+    reason_ = process.error().message;
+    return nullptr;
+  }
+  std::unique_ptr<SupervisedProcess> start_hostile_tree(const std::string& then) {
+    auto process = start_contained(hostile_tree + then);
+    if (process) EXPECT_TRUE(eventually([&] { return exists("ready"); }));
+    return process;
+  }
+  std::string reason_;
+};
+
+#define SKIP_UNLESS(process) \
+  if (!(process)) GTEST_SKIP() << to_string(GetParam()) << ": " << reason_
+
+TEST_P(Contained, AHostileTreeIsGoneAfterAStop) {
+  auto process = start_hostile_tree("while :; do sleep 1000; done");
+  SKIP_UNLESS(process);
+  EXPECT_GE(processes().size(), 8U);
+  stop_.request();
+  const auto exit = wait_for(*process);
+  EXPECT_TRUE(processes().empty());
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_EQ(exit->cause, ExitCause::cancelled);
+  EXPECT_EQ(exit->containment, GetParam());
+}
+
+TEST_P(Contained, WhatTheCommandLeavesBehindIsGoneWhenItEnds) {
+  auto process = start_hostile_tree("exit 6");
+  SKIP_UNLESS(process);
+  const auto exit = wait_for(*process);
+  EXPECT_TRUE(processes().empty());
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_EQ(exit->cause, ExitCause::exited);
+  EXPECT_EQ(exit->code, 6);
+}
+
+TEST_P(Contained, TermReachesTheWholeTreeAndEverybodyMayUseTheGrace) {
+  auto slow = shell(R"(
+setsid sh -c 'trap "sleep 0.1; touch saved; exit" TERM; touch ready; while :; do sleep 0.01; done' &
+while :; do sleep 0.01; done)");
+  slow.containment = GetParam();
+  slow.grace = 20s;
+  auto process = start(slow);
+  if (!process) GTEST_SKIP() << process.error().message;
+  ASSERT_TRUE(eventually([&] { return exists("ready"); }));
+  stop_.request();
+  const auto exit = wait_for(**process);
+  ASSERT_TRUE(exit);
+  EXPECT_TRUE(exists("saved"));
+  EXPECT_LT(exit->duration, 15s);
+}
+
+TEST_P(Contained, ASupervisorKilledLeavesNoSurvivors) {
+  auto process = start_hostile_tree("while :; do sleep 1000; done");
+  SKIP_UNLESS(process);
+  ::kill(supervisor(), SIGKILL);
+  const auto exit = wait_for(*process);
+  ASSERT_FALSE(exit);
+  EXPECT_EQ(exit.error().code, ErrorCode::unavailable);
+  EXPECT_TRUE(processes().empty());
+  EXPECT_TRUE(std::holds_alternative<Lost>(recover()));
+}
+
+TEST_P(Contained, RecoveryOfALostAttemptKillsFirst) {
+  auto process = start_hostile_tree("while :; do sleep 1000; done");
+  SKIP_UNLESS(process);
+  process.reset();
+  ::kill(supervisor(), SIGKILL);
+  ASSERT_TRUE(eventually([&] { return !is_alive(std::to_string(supervisor())); }));
+  EXPECT_TRUE(std::holds_alternative<Lost>(recover()));
+  EXPECT_TRUE(processes().empty());
+}
+
+std::string means_name(const testing::TestParamInfo<Containment>& info) {
+  return std::string(to_string(info.param));
+}
+
+INSTANTIATE_TEST_SUITE_P(Means, Contained,
+                         testing::Values(Containment::pid_namespace, Containment::cgroup_v2,
+                                         Containment::cgroup_v1, Containment::subreaper),
+                         means_name);
+
+// The supervisor alone, as an ordinary user.
+class Unprivileged : public SupervisedTest, public testing::WithParamInterface<Containment> {};
+
+TEST_P(Unprivileged, AnOrdinaryUserIsContainedToo) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can become another user";
+  fs::create_directory(attempt());
+  for (const fs::path& open : {dir_.path(), attempt()}) {
+    fs::permissions(open, fs::perms::all);
+  }
+  fs::copy_file(libexec() / "agentcmd-supervise", dir_ / "supervise");
+  const CommandSpec as_nobody{
+      .argv = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups",
+               (dir_ / "supervise").string(), "--dir", attempt().string(), "--cwd",
+               dir_.path().string(), "--containment", std::string(to_string(GetParam())), "--",
+               "sh", "-c", std::string(hostile_tree) + "id -u; exit 6"},
+      .env = {{std::string(attempt_variable), attempt_path(attempt()).string()}}};
+  const auto result = run(io_, run_command(io_.get_executor(), as_nobody));
+  ASSERT_TRUE(result) << result.error().message;
+  if (result->err.starts_with("error 38 ")) GTEST_SKIP() << result->err;
+  EXPECT_TRUE(processes().empty());
+  const auto recovered = recover();
+  ASSERT_TRUE(std::holds_alternative<Exit>(recovered)) << result->err;
+  EXPECT_EQ(std::get<Exit>(recovered).code, 6);
+  EXPECT_EQ(output(), "65534\n");
+}
+
+INSTANTIATE_TEST_SUITE_P(Means, Unprivileged,
+                         testing::Values(Containment::automatic, Containment::pid_namespace,
+                                         Containment::cgroup_v2, Containment::subreaper),
+                         means_name);
+
+}  // namespace
+}  // namespace agentcmd::process
