@@ -6,6 +6,7 @@ declare function require(path: string): any;
 
 const modules: Record<string, () => unknown> = {
   assert: () => require("./node/assert").assert,
+  "assert/strict": () => require("./node/assert").assert,
   buffer: () => require("./node/buffer"),
   child_process: () => require("./node/child_process"),
   crypto: () => require("./node/crypto"),

@@ -41,7 +41,7 @@ export class EventEmitter {
   off(name: string | symbol, listener: Listener): this {
     const all = this.listeners(name);
     const at = all.findLastIndex((other) => other === listener || (other as { listener?: Listener }).listener === listener);
-    if (at >= 0) this.map().set(name, all.toSpliced(at, 1));
+    if (at >= 0) this.map().set(name, all.filter((_, i) => i !== at));
     return this;
   }
 

@@ -331,7 +331,8 @@ function parse(given: string, base: Parts | undefined): Parts | null {
   if (rest.startsWith("//")) return withAuthority(protocol, rest.slice(2), query, fragment);
   if (!isRelative) {
     if (rest.startsWith("/") || special) return { ...empty, protocol, host: special ? "" : null, path: normalized(rest.split("/"), special, true), query, fragment };
-    return { ...empty, protocol, path: percentEncode(rest, ""), opaque: true, query, fragment };
+    const opaque = rest.split(" ").map((part) => percentEncode(part, ""));
+    return { ...empty, protocol, path: opaque.join(" "), opaque: true, query, fragment };
   }
   if (!base) return null;
   if (base.opaque) return rest === "" && query === null ? { ...base, fragment } : null;
