@@ -2,13 +2,11 @@
 // context is made for every run.
 
 import { CancelledError, hidden, TimeoutError } from "./errors";
+import { defineLazily, lazy } from "./load_lazy";
 import { logAt } from "./step";
 import * as timers from "./timers";
 import { AbortController, AbortSignal } from "./web/abort";
-import { defineSchema, MODELS, SlashCommandArgOrder, buildSlashCommand } from "./sdk_exports";
-import { defineWorkflow } from "./workflow";
-
-declare function require(path: string): any;
+import { defineSchema, defineWorkflow } from "./workflow";
 
 export function installGlobals(global: Record<string, any>): void {
   const now = {
@@ -16,9 +14,6 @@ export function installGlobals(global: Record<string, any>): void {
     console: consoleOf(),
     defineWorkflow,
     defineSchema,
-    buildSlashCommand,
-    SlashCommandArgOrder,
-    MODELS,
     CancelledError,
     TimeoutError,
     AbortController,
@@ -32,29 +27,16 @@ export function installGlobals(global: Record<string, any>): void {
     queueMicrotask: timers.queueMicrotask,
   };
   for (const [name, value] of Object.entries(now)) hidden(global, name, value);
-  lazily(global, ["URL", "URLSearchParams"], () => require("./web/url"));
-  lazily(global, ["TextEncoder", "TextDecoder", "btoa", "atob"], () => require("./web/encoding"));
-  lazily(global, ["fetch", "Headers", "Request", "Response"], () => require("./web/fetch"));
-  lazily(global, ["structuredClone"], () => require("./web/clone"));
-  lazily(global, ["Event", "EventTarget"], () => require("./web/events"));
-  lazily(global, ["Buffer"], () => require("./node/buffer"));
-  lazily(global, ["crypto"], () => ({ crypto: require("./node/crypto").webcrypto }));
-  lazily(global, ["process"], () => ({ process: require("./node/process").process }));
-}
-
-function lazily(global: object, names: string[], load: () => Record<string, unknown>): void {
-  for (const name of names) {
-    Object.defineProperty(global, name, {
-      configurable: true,
-      enumerable: false,
-      get: () => {
-        const value = load()[name];
-        hidden(global, name, value);
-        return value;
-      },
-      set: (value: unknown) => hidden(global, name, value),
-    });
-  }
+  defineLazily(global, ["MODELS"], () => lazy().parts.models());
+  defineLazily(global, ["buildSlashCommand", "SlashCommandArgOrder"], () => lazy().parts.slashCommands());
+  defineLazily(global, ["URL", "URLSearchParams"], () => lazy().parts.url());
+  defineLazily(global, ["TextEncoder", "TextDecoder", "btoa", "atob"], () => lazy().parts.encoding());
+  defineLazily(global, ["fetch", "Headers", "Request", "Response"], () => lazy().parts.fetch());
+  defineLazily(global, ["structuredClone"], () => lazy().parts.clone());
+  defineLazily(global, ["Event", "EventTarget"], () => lazy().parts.events());
+  defineLazily(global, ["Buffer"], () => lazy().modules.buffer!());
+  defineLazily(global, ["crypto"], () => ({ crypto: (lazy().modules.crypto!() as { webcrypto: object }).webcrypto }));
+  defineLazily(global, ["process"], () => ({ process: lazy().modules.process!() }));
 }
 
 /** A line of the run's log, written once however often the code is replayed. */

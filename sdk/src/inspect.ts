@@ -1,6 +1,6 @@
 // Values as text, for log lines: the manner of Node's util.inspect, in short.
 
-import { isError } from "./errors";
+import { isError } from "agentcmd-core";
 
 const widthMax = 72;
 const depthMax = 4;

@@ -1,27 +1,7 @@
 // `require` for bundled definitions: the SDK, the parts of Node that scripts use, and a clear word about the rest.
 
-import * as sdk from "./sdk_exports";
-
-declare function require(path: string): any;
-
-const modules: Record<string, () => unknown> = {
-  assert: () => require("./node/assert").assert,
-  "assert/strict": () => require("./node/assert").assert,
-  buffer: () => require("./node/buffer"),
-  child_process: () => require("./node/child_process"),
-  crypto: () => require("./node/crypto"),
-  events: () => require("./node/events").EventEmitter,
-  fs: () => require("./node/fs").fs,
-  "fs/promises": () => require("./node/fs").promises,
-  os: () => require("./node/os").os,
-  path: () => require("./node/path").path,
-  "path/posix": () => require("./node/path").path,
-  process: () => require("./node/process").process,
-  timers: () => require("./node/timers"),
-  "timers/promises": () => require("./node/timers").promises,
-  url: () => require("./node/url"),
-  util: () => require("./node/util"),
-};
+import { lazy } from "./load_lazy";
+import { sdkModule } from "./sdk_module";
 
 /** Modules of Node that may be imported, since libraries do, but do nothing here. */
 const unavailable = new Set(
@@ -34,13 +14,13 @@ const isSdk = /(^|\/)agentcmd-workflows(\/(dist|src))?(\/index)?(\.[cm]?js|\.ts)
 const loaded = new Map<string, unknown>();
 
 export function requireModule(name: string): unknown {
-  if (isSdk.test(name)) return sdk;
+  if (isSdk.test(name)) return sdkModule();
   const bare = name.startsWith("node:") ? name.slice(5) : name;
   const known = loaded.get(bare);
   if (known !== undefined) return known;
   let value: unknown;
-  if (Object.hasOwn(modules, bare)) value = withDefault(modules[bare]!() as object);
-  else if (unavailable.has(bare.split("/")[0]!)) value = stub(bare);
+  if (unavailable.has(bare.split("/")[0]!)) value = stub(bare);
+  else if (Object.hasOwn(lazy().modules, bare)) value = withDefault(lazy().modules[bare]!());
   else throw new Error(`Cannot find module "${name}": it is neither in the bundle nor a module that workflow code may use`);
   loaded.set(bare, value);
   return value;

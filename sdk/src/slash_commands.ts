@@ -1,6 +1,8 @@
 // Slash commands of agents: building a call of one, and reading their definitions in .claude/commands.
 
-declare function require(path: string): any;
+import { fs } from "./node/fs";
+
+const files = fs.promises as Record<string, (...args: unknown[]) => Promise<any>>;
 
 /** Names of the arguments of the commands that agentcmd brings along, in their order. */
 export const SlashCommandArgOrder: Record<string, readonly string[]> = {
@@ -93,11 +95,10 @@ function parseFrontmatter(content: string): Record<string, unknown> {
 
 /** Reads every .md below a folder. Inside step.run only. */
 export async function parseSlashCommands(folder: string): Promise<CommandDefinition[]> {
-  const files = require("./node/fs").promises;
-  const names = ((await files.readdir(folder, { recursive: true })) as string[]).filter((name) => name.endsWith(".md")).sort();
+  const names = ((await files.readdir!(folder, { recursive: true })) as string[]).filter((name) => name.endsWith(".md")).sort();
   const commands: CommandDefinition[] = [];
   for (const file of names) {
-    const content = (await files.readFile(`${folder}/${file}`, "utf8")) as string;
+    const content = (await files.readFile!(`${folder}/${file}`, "utf8")) as string;
     const fields = parseFrontmatter(content);
     const responseSchema = parseJsonResponseSchema(content);
     commands.push({
@@ -173,5 +174,5 @@ const buildFunction = `export function buildSlashCommand<T extends SlashCommandN
 
 export async function generateSlashCommandTypesFromDir(folder: string, output: string): Promise<void> {
   const code = generateSlashCommandTypesCode(await parseSlashCommands(folder));
-  await require("./node/fs").promises.writeFile(output, code);
+  await files.writeFile!(output, code);
 }

@@ -3,9 +3,9 @@
 
 import * as closures from "./closures";
 import { milliseconds, moment } from "./duration";
-import { format } from "./inspect";
 import { encode } from "./json";
 import { keyOf } from "./keys";
+import { lazy } from "./load_lazy";
 import { waitFor } from "./pending";
 import { begin, currentScope, closeMarker, enter, here, mark, phaseNow, returningTo, within } from "./phases";
 import { addCleanup, runIsOver, signal } from "./run";
@@ -175,7 +175,13 @@ function updateRun(fields: unknown): Promise<void> {
 }
 
 export function logAt(level: "info" | "warn" | "error", args: unknown[]): void {
-  note({ c: "log", level, phase: phaseNow(), message: format(args) });
+  note({ c: "log", level, phase: phaseNow(), message: textOf(args) });
+}
+
+/** Plain texts, the most of what is logged, need no formatting. */
+function textOf(args: unknown[]): string {
+  const isPlain = args.every((arg) => typeof arg === "string" || typeof arg === "number") && !String(args[0]).includes("%");
+  return isPlain ? args.join(" ") : lazy().parts.inspect().format(args);
 }
 
 const log = Object.assign((...args: unknown[]) => logAt("info", args), {

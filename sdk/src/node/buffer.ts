@@ -1,6 +1,6 @@
 // node:buffer: Buffer as scripts use it.
 
-import { base64Decode, base64Encode, hexEncode, latin1Decode, latin1Encode, utf8Decode, utf8Encode } from "../text";
+import { base64Decode, base64Encode, hexEncode, latin1Decode, latin1Encode, utf8Decode, utf8Encode } from "agentcmd-core";
 import { atob, btoa } from "../web/encoding";
 
 const encodings = new Set(["utf8", "utf-8", "hex", "base64", "base64url", "latin1", "binary", "ascii", "utf16le", "utf-16le", "ucs2", "ucs-2"]);

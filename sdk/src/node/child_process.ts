@@ -1,7 +1,6 @@
 // node:child_process. A process runs to its end, then its output arrives whole.
 
-import { beginEffect, cancelEffect, effectSync } from "../closures";
-import { base64Decode, base64Encode } from "../text";
+import { base64Decode, base64Encode, beginEffect, cancelEffect, effectSync } from "agentcmd-core";
 import { bytesOf } from "../web/encoding";
 import { Buffer } from "./buffer";
 import { EventEmitter } from "./events";

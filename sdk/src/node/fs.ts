@@ -1,8 +1,7 @@
 // node:fs and node:fs/promises. Each operation is one effect, written once: here its arguments become those of
 // EFFECTS.md and its value what Node returns; the three forms (promise, callback, synchronous) are made from it.
 
-import { effect, effectSync } from "../closures";
-import { base64Decode, base64Encode } from "../text";
+import { base64Decode, base64Encode, effect, effectSync } from "agentcmd-core";
 import { bytesOf } from "../web/encoding";
 import { Buffer } from "./buffer";
 

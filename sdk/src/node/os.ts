@@ -1,6 +1,6 @@
 // node:os: facts of the machine, so for closures only.
 
-import { effectSync } from "../closures";
+import { effectSync } from "agentcmd-core";
 
 const fact = (name: string, give: (info: any) => unknown = (info) => info[name]) => {
   return (): unknown => give(effectSync(`os.${name}()`, "os.info", {}));

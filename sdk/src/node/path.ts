@@ -1,6 +1,6 @@
 // node:path, the POSIX form. Relative paths are resolved against the run's recorded working directory.
 
-import { workingDir } from "../run";
+import { workingDir } from "agentcmd-core";
 
 function normalizeSegments(path: string, mayClimb: boolean): string {
   const out: string[] = [];

@@ -1,11 +1,6 @@
 // node:process. The environment is the host's, so only closures see it.
 
-import { closureFor, effectSync } from "../closures";
-import { OutsideStepError } from "../errors";
-import { workingDir } from "../run";
-import { logAt } from "../step";
-import { queueMicrotask } from "../timers";
-import { clock, vm } from "../vm";
+import { clock, closureFor, effectSync, logAt, OutsideStepError, queueMicrotask, vm, workingDir } from "agentcmd-core";
 
 /** Read by libraries when they are loaded, to choose how they look or how much they say: unset in the body. */
 const harmless = new Set(["NODE_ENV", "DEBUG", "NODE_DEBUG", "FORCE_COLOR", "NO_COLOR", "COLORTERM", "TERM", "CI", "TEST", "VITEST"]);

@@ -1,7 +1,6 @@
 // node:timers and node:timers/promises.
 
-import * as timers from "../timers";
-import { AbortError, type AbortSignal } from "../web/abort";
+import { AbortError, type AbortSignal, timers } from "agentcmd-core";
 
 interface Options {
   signal?: AbortSignal;

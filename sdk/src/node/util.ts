@@ -1,6 +1,6 @@
 // node:util.
 
-import { isError } from "../errors";
+import { isError } from "agentcmd-core";
 import { customInspect, format as formatAll, inspect as inspectValue, type InspectOptions } from "../inspect";
 import { TextDecoder, TextEncoder } from "../web/encoding";
 import { isDeepStrictEqual } from "./equality";

@@ -1,6 +1,6 @@
 // structuredClone for what workflow code holds: plain data, dates, maps, sets, bytes, errors; cycles too.
 
-import { isError } from "../errors";
+import { isError } from "agentcmd-core";
 
 export function structuredClone<T>(value: T): T {
   return clone(value, new Map()) as T;

@@ -1,6 +1,6 @@
 // TextEncoder, TextDecoder, btoa and atob.
 
-import { base64Decode, base64Encode, latin1Decode, latin1Encode, utf8Decode, utf8Encode } from "../text";
+import { base64Decode, base64Encode, latin1Decode, latin1Encode, utf8Decode, utf8Encode } from "agentcmd-core";
 
 export class TextEncoder {
   readonly encoding = "utf-8";

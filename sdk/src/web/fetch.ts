@@ -1,8 +1,6 @@
 // fetch for closures. A body is whole when it arrives; there are no streams.
 
-import { beginEffect, cancelEffect, closureFor } from "../closures";
-import { base64Decode, base64Encode, utf8Decode, utf8Encode } from "../text";
-import { AbortError, type AbortSignal } from "./abort";
+import { AbortError, type AbortSignal, base64Decode, base64Encode, beginEffect, cancelEffect, closureFor, utf8Decode, utf8Encode } from "agentcmd-core";
 import { bytesOf } from "./encoding";
 import { URLSearchParams } from "./url";
 

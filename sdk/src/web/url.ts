@@ -1,7 +1,7 @@
 // URL and URLSearchParams as the WHATWG standard has them, for what scripts meet: host names outside ASCII are put
 // into punycode without the tables of IDNA.
 
-import { utf8Decode, utf8Encode } from "../text";
+import { utf8Decode, utf8Encode } from "agentcmd-core";
 
 const defaultPorts: Record<string, string> = { "http:": "80", "https:": "443", "ws:": "80", "wss:": "443", "ftp:": "21", "file:": "" };
 
