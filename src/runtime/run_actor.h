@@ -71,6 +71,17 @@ class RunActor final : public steps::StepHost {
 
  private:
   using Details = std::vector<history::Detail>;
+  // What the effects of one closure share; `stop` ends them.
+  struct ClosureEffects {
+    ClosureEffects(steps::EffectScope shared, const boost::asio::any_io_executor& executor)
+        : scope(std::move(shared)), stop(executor) {}
+    steps::EffectScope scope;
+    StopSource stop;
+  };
+  struct Closure {
+    std::uint32_t attempt = 1;
+    std::shared_ptr<ClosureEffects> effects;  // made by the first; shared with those under way
+  };
 
   // --- run_actor.cc: the life of a run.
   Task<Result<Driven>> drive_loaded(bool resume);
@@ -149,12 +160,7 @@ class RunActor final : public steps::StepHost {
   bool leaving_ = false;
   bool in_turn_ = false;
 
-  // Closures whose start is committed. `stop` ends what they do outside; it exists once they do
-  // something.
-  struct Closure {
-    std::uint32_t attempt = 1;
-    std::shared_ptr<StopSource> stop;
-  };
+  // Closures whose start is committed.
   std::map<history::StepKey, Closure> closures_;
   std::map<history::StepKey, Slots::Ticket> queued_;
   std::map<history::StepKey, Slots::Kind> granted_;  // slots taken for a StepStarted in the inbox

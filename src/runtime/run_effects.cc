@@ -281,7 +281,7 @@ Task<script::EffectResult> RunActor::perform(script::Effect effect) {
   if (!is_running()) co_return refused("step '" + effect.key.text + "' is over");
   auto& closure = closures_.at(effect.key);
   if (!closure.effects) closure.effects = make_effects(effect.key, effect.attempt);
-  const auto effects = closure.effects;  // the closure may end before the effect does
+  auto effects = closure.effects;  // the closure may end before the effect does
   auto outcome = co_await steps::perform_effect(effects->scope, std::move(effect.name),
                                                 std::move(effect.args), effects->stop);
   co_return script::EffectResult{.ok = outcome.ok, .value = std::move(outcome.value)};
@@ -301,7 +301,7 @@ std::shared_ptr<RunActor::ClosureEffects> RunActor::make_effects(const StepKey& 
                          .output = [this, step = std::move(step)](
                                        std::string_view stream,
                                        std::string_view text) { output(step, stream, text); }},
-      StopSource(services_.executor));
+      services_.executor);
 }
 
 // What a lost attempt of a closure may have left running must be gone before the closure begins
