@@ -14,24 +14,65 @@ interface Finding {
 }
 type Verdict = Pick<Finding, "treatment" | "advice">;
 
-const recordedTime: Verdict = { treatment: "recorded", advice: "Gives the time of the event that is being handled, the same in every replay." };
-const seeded: Verdict = { treatment: "seeded", advice: "Gives the next value of the run's own stream, the same in every replay." };
-const durableTimer: Verdict = { treatment: "recorded", advice: "Becomes a durable timer of the run; step.sleep says the same with a name." };
+const recordedTime: Verdict = {
+  treatment: "recorded",
+  advice: "Gives the time of the event that is being handled, the same in every replay.",
+};
+const seeded: Verdict = {
+  treatment: "seeded",
+  advice: "Gives the next value of the run's own stream, the same in every replay.",
+};
+const durableTimer: Verdict = {
+  treatment: "recorded",
+  advice: "Becomes a durable timer of the run; step.sleep says the same with a name.",
+};
 const recordedFolder: Verdict = { treatment: "recorded", advice: "Gives the run's working directory." };
-const effect: Verdict = { treatment: "refused", advice: 'Throws outside steps: put it into a closure, await step.run("name", async () => …).' };
+const effect: Verdict = {
+  treatment: "refused",
+  advice: 'Throws outside steps: put it into a closure, await step.run("name", async () => …).',
+};
 const exit: Verdict = { treatment: "refused", advice: "Return from the workflow, or throw an Error to fail the run." };
 const removed: Verdict = { treatment: "refused", advice: "Does not exist in workflow code." };
 
 /** By the dotted name of what is called. */
 const calls: Record<string, Verdict> = {
-  Date: recordedTime, "Date.now": recordedTime, "performance.now": recordedTime, "process.hrtime": recordedTime,
-  "process.hrtime.bigint": recordedTime, "Math.random": seeded, "crypto.randomUUID": seeded, "crypto.getRandomValues": seeded,
-  setTimeout: durableTimer, setInterval: durableTimer, "process.cwd": recordedFolder, fetch: effect, "process.exit": exit, eval: removed,
+  Date: recordedTime,
+  "Date.now": recordedTime,
+  "performance.now": recordedTime,
+  "process.hrtime": recordedTime,
+  "process.hrtime.bigint": recordedTime,
+  "Math.random": seeded,
+  "crypto.randomUUID": seeded,
+  "crypto.getRandomValues": seeded,
+  setTimeout: durableTimer,
+  setInterval: durableTimer,
+  "process.cwd": recordedFolder,
+  fetch: effect,
+  "process.exit": exit,
+  eval: removed,
 };
-const constructed: Record<string, Verdict> = { Function: removed, SharedArrayBuffer: removed, WeakRef: removed, FinalizationRegistry: removed };
+const constructed: Record<string, Verdict> = {
+  Function: removed,
+  SharedArrayBuffer: removed,
+  WeakRef: removed,
+  FinalizationRegistry: removed,
+};
 const chance = new Set(["randomBytes", "randomInt", "randomUUID", "getRandomValues", "randomFillSync"]);
 const effectModules = new Set(["fs", "fs/promises", "child_process", "os"]);
-const absentModules = new Set(["net", "http", "https", "http2", "tls", "dns", "dgram", "worker_threads", "cluster", "readline", "zlib", "stream"]);
+const absentModules = new Set([
+  "net",
+  "http",
+  "https",
+  "http2",
+  "tls",
+  "dns",
+  "dgram",
+  "worker_threads",
+  "cluster",
+  "readline",
+  "zlib",
+  "stream",
+]);
 
 type AnyNode = Node & Record<string, any>;
 interface Visit {
@@ -41,7 +82,14 @@ interface Visit {
 
 export const analyze: Analyze = (code) => {
   const comments: Comment[] = [];
-  const program = parse(code, { ecmaVersion: "latest", sourceType: "script", locations: true, allowHashBang: true, allowReturnOutsideFunction: true, onComment: comments }) as AnyNode;
+  const program = parse(code, {
+    ecmaVersion: "latest",
+    sourceType: "script",
+    locations: true,
+    allowHashBang: true,
+    allowReturnOutsideFunction: true,
+    onComment: comments,
+  }) as AnyNode;
   const visits: Visit[] = [];
   const declared = new Map<string, AnyNode>();
   const modules = new Map<string, string>();
@@ -74,7 +122,12 @@ export const analyze: Analyze = (code) => {
   for (const { node, above } of visits) {
     const start = node.loc!.start;
     if (isForeign(start.line) || above.some((outer) => inside.has(outer))) continue;
-    const found = judge(node, above, modules, (name) => declared.has(name) || above.some((outer) => hasParameter(outer, name)));
+    const found = judge(
+      node,
+      above,
+      modules,
+      (name) => declared.has(name) || above.some((outer) => hasParameter(outer, name)),
+    );
     if (found) findings.push({ line: start.line, column: start.column, what: found[0], ...found[1] });
   }
   return JSON.stringify(findings);
@@ -85,7 +138,9 @@ function moduleOf(init: AnyNode | null): string | undefined {
   if (init?.type !== "CallExpression") return undefined;
   if (init.callee.name === "__toESM") return moduleOf(init.arguments[0]);
   const [name] = init.arguments;
-  return init.callee.name === "require" && typeof name?.value === "string" ? name.value.replace(/^node:/, "") : undefined;
+  return init.callee.name === "require" && typeof name?.value === "string"
+    ? name.value.replace(/^node:/, "")
+    : undefined;
 }
 
 const functionTypes = new Set(["FunctionExpression", "ArrowFunctionExpression", "FunctionDeclaration"]);
@@ -105,7 +160,8 @@ function closuresOf(visits: Visit[], declared: Map<string, AnyNode>): Set<AnyNod
     for (const [name, body] of named) {
       if (inside.has(body)) continue;
       const uses = visits.filter(({ node }) => node.type === "Identifier" && node.name === name);
-      const isInside = ({ node, above }: Visit): boolean => inside.has(node) || above.some((outer) => inside.has(outer) || outer === body);
+      const isInside = ({ node, above }: Visit): boolean =>
+        inside.has(node) || above.some((outer) => inside.has(outer) || outer === body);
       if (uses.length > 0 && uses.every(isInside)) {
         inside.add(body);
         grown = true;
@@ -117,7 +173,9 @@ function closuresOf(visits: Visit[], declared: Map<string, AnyNode>): Set<AnyNod
 
 /** Lines of packages: esbuild writes the path of each file above its code. */
 function foreignLines(comments: Comment[]): [number, number][] {
-  const files = comments.filter(({ type, value, loc }) => type === "Line" && loc!.start.column <= 2 && /\.[cm]?[jt]sx?$/.test(value));
+  const files = comments.filter(
+    ({ type, value, loc }) => type === "Line" && loc!.start.column <= 2 && /\.[cm]?[jt]sx?$/.test(value),
+  );
   return files.flatMap(({ value, loc }, i): [number, number][] =>
     value.includes("node_modules/") ? [[loc!.start.line, files[i + 1]?.loc!.start.line ?? Infinity]] : [],
   );
@@ -137,7 +195,12 @@ function dotted(node: AnyNode): string | undefined {
   return object && `${object}.${node.property.name}`;
 }
 
-function judge(node: AnyNode, above: AnyNode[], modules: Map<string, string>, isLocal: (name: string) => boolean): [string, Verdict] | undefined {
+function judge(
+  node: AnyNode,
+  above: AnyNode[],
+  modules: Map<string, string>,
+  isLocal: (name: string) => boolean,
+): [string, Verdict] | undefined {
   if (node.type === "MemberExpression") return judgeEnvironment(node, above, isLocal);
   if (node.type !== "CallExpression" && node.type !== "NewExpression") return undefined;
   const name = dotted(node.callee);
@@ -162,7 +225,15 @@ function judgeModule(imported: string, members: string[]): [string, Verdict] | u
   if (module.startsWith("timers")) return /^set/.test(names.at(-1) ?? "") ? [what, durableTimer] : undefined;
   if (module === "process") return judgeModuleProcess(names);
   if (effectModules.has(module)) return [what, effect];
-  return absentModules.has(module) ? [what, { treatment: "refused", advice: "This module does nothing in workflow code: use fetch or a program, inside step.run." }] : undefined;
+  return absentModules.has(module)
+    ? [
+        what,
+        {
+          treatment: "refused",
+          advice: "This module does nothing in workflow code: use fetch or a program, inside step.run.",
+        },
+      ]
+    : undefined;
 }
 
 function judgeModuleProcess(names: string[]): [string, Verdict] | undefined {
@@ -170,7 +241,11 @@ function judgeModuleProcess(names: string[]): [string, Verdict] | undefined {
   return Object.hasOwn(calls, name) ? [`${name}()`, calls[name]!] : undefined;
 }
 
-function judgeEnvironment(node: AnyNode, above: AnyNode[], isLocal: (name: string) => boolean): [string, Verdict] | undefined {
+function judgeEnvironment(
+  node: AnyNode,
+  above: AnyNode[],
+  isLocal: (name: string) => boolean,
+): [string, Verdict] | undefined {
   const name = dotted(node)?.replace(/^globalThis\./, "");
   if (name !== "process.env" || isLocal("process")) return undefined;
   const outer = above.at(-1);

@@ -86,7 +86,8 @@ let lastEffect = 0;
 export function closureFor(what: string): Closure {
   const closure = vm.owner;
   if (!closure) throw new OutsideStepError(what);
-  if (closure.ended) throw new Error(`${what} was called after step.run("${closure.name}") had ended: an await is missing`);
+  if (closure.ended)
+    throw new Error(`${what} was called after step.run("${closure.name}") had ended: an await is missing`);
   return closure;
 }
 

@@ -5,15 +5,7 @@ export { isError, OutsideStepError } from "./errors";
 export { getRandomValues, random, randomBytes, randomUuid } from "./random";
 export { workingDir } from "./run";
 export { logAt } from "./step";
-export {
-  base64Decode,
-  base64Encode,
-  hexEncode,
-  latin1Decode,
-  latin1Encode,
-  utf8Decode,
-  utf8Encode,
-} from "./text";
+export { base64Decode, base64Encode, hexEncode, latin1Decode, latin1Encode, utf8Decode, utf8Encode } from "./text";
 export * as timers from "./timers";
 export { queueMicrotask } from "./timers";
 export { clock, vm } from "./vm";

@@ -9,7 +9,16 @@ const units: Record<string, number> = {
   w: 604_800_000,
 };
 const names: Record<string, string> = {
-  millisecond: "ms", msec: "ms", second: "s", sec: "s", minute: "m", min: "m", hour: "h", hr: "h", day: "d", week: "w",
+  millisecond: "ms",
+  msec: "ms",
+  second: "s",
+  sec: "s",
+  minute: "m",
+  min: "m",
+  hour: "h",
+  hr: "h",
+  day: "d",
+  week: "w",
 };
 const term = /(\d+(?:\.\d+)?)\s*([a-z]+)[\s,]*/gy;
 const iso = /^P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?$/;

@@ -49,8 +49,23 @@ function consoleOf(): object {
     if (!holds) logAt("error", ["Assertion failed:", ...args]);
   };
   return {
-    log: info, info, debug: info, dir: (value: unknown) => info(value), table: info, group: info, groupCollapsed: info,
-    warn, error, trace: error, assert,
-    groupEnd: nothing, time: nothing, timeEnd: nothing, timeLog: nothing, count: nothing, countReset: nothing, clear: nothing,
+    log: info,
+    info,
+    debug: info,
+    dir: (value: unknown) => info(value),
+    table: info,
+    group: info,
+    groupCollapsed: info,
+    warn,
+    error,
+    trace: error,
+    assert,
+    groupEnd: nothing,
+    time: nothing,
+    timeEnd: nothing,
+    timeLog: nothing,
+    count: nothing,
+    countReset: nothing,
+    clear: nothing,
   };
 }

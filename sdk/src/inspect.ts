@@ -11,7 +11,11 @@ export function format(args: unknown[]): string {
   const [first, ...rest] = args;
   const parts: string[] = [];
   if (typeof first === "string" && rest.length > 0 && first.includes("%")) {
-    parts.push(first.replace(/%[sdifjoOc%]/g, (place) => (place === "%%" ? "%" : rest.length > 0 ? filled(place, rest.shift()) : place)));
+    parts.push(
+      first.replace(/%[sdifjoOc%]/g, (place) =>
+        place === "%%" ? "%" : rest.length > 0 ? filled(place, rest.shift()) : place,
+      ),
+    );
   } else if (args.length > 0) parts.push(shown(first));
   return [...parts, ...rest.map(shown)].join(" ");
 }
@@ -91,16 +95,49 @@ function textOfObject(value: object, depth: number, above: object[], indent: str
   const name = nameOf(value);
   if (depth < 0) return Array.isArray(value) ? "[Array]" : `[${name || "Object"}]`;
   const inner = (item: unknown): string => textOf(item, depth - 1, [...above, value], `${indent}  `);
-  if (Array.isArray(value)) return listed(name === "Array" ? "" : `${name}(${value.length}) `, "[", value.slice(0, itemsMax).map(inner), "]", value.length, indent);
+  if (Array.isArray(value))
+    return listed(
+      name === "Array" ? "" : `${name}(${value.length}) `,
+      "[",
+      value.slice(0, itemsMax).map(inner),
+      "]",
+      value.length,
+      indent,
+    );
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
     const array = value as unknown as ArrayLike<unknown>;
-    return listed(`${name}(${array.length}) `, "[", Array.from({ length: Math.min(array.length, itemsMax) }, (_, i) => inner(array[i])), "]", array.length, indent);
+    return listed(
+      `${name}(${array.length}) `,
+      "[",
+      Array.from({ length: Math.min(array.length, itemsMax) }, (_, i) => inner(array[i])),
+      "]",
+      array.length,
+      indent,
+    );
   }
-  if (value instanceof Map) return listed(`Map(${value.size}) `, "{", [...value].slice(0, itemsMax).map(([k, v]) => `${inner(k)} => ${inner(v)}`), "}", value.size, indent);
-  if (value instanceof Set) return listed(`Set(${value.size}) `, "{", [...value].slice(0, itemsMax).map(inner), "}", value.size, indent);
+  if (value instanceof Map)
+    return listed(
+      `Map(${value.size}) `,
+      "{",
+      [...value].slice(0, itemsMax).map(([k, v]) => `${inner(k)} => ${inner(v)}`),
+      "}",
+      value.size,
+      indent,
+    );
+  if (value instanceof Set)
+    return listed(`Set(${value.size}) `, "{", [...value].slice(0, itemsMax).map(inner), "}", value.size, indent);
   const keys = Object.keys(value);
-  const items = keys.slice(0, itemsMax).map((key) => `${nameOfKey(key)}: ${inner((value as Record<string, unknown>)[key])}`);
-  return listed(name === "Object" ? "" : name ? `${name} ` : "[Object: null prototype] ", "{", items, "}", keys.length, indent);
+  const items = keys
+    .slice(0, itemsMax)
+    .map((key) => `${nameOfKey(key)}: ${inner((value as Record<string, unknown>)[key])}`);
+  return listed(
+    name === "Object" ? "" : name ? `${name} ` : "[Object: null prototype] ",
+    "{",
+    items,
+    "}",
+    keys.length,
+    indent,
+  );
 }
 
 function textOfError(error: Error, depth: number, above: object[], indent: string): string {
@@ -109,7 +146,10 @@ function textOfError(error: Error, depth: number, above: object[], indent: strin
   const text = stack.startsWith(head) ? stack : stack ? `${head}\n${stack.replace(/^/gm, "    at ").trimEnd()}` : head;
   const keys = Object.keys(error).filter((key) => !["line", "column", "sourceURL", "stack", "message"].includes(key));
   if (keys.length === 0 || depth < 0) return text;
-  const fields = keys.map((key) => `${nameOfKey(key)}: ${textOf((error as unknown as Record<string, unknown>)[key], depth - 1, [...above, error], `${indent}  `)}`);
+  const fields = keys.map(
+    (key) =>
+      `${nameOfKey(key)}: ${textOf((error as unknown as Record<string, unknown>)[key], depth - 1, [...above, error], `${indent}  `)}`,
+  );
   return `${text} ${listed("", "{", fields, "}", fields.length, indent)}`;
 }
 

@@ -62,7 +62,12 @@ export function randomUuid(): string {
 }
 
 export function getRandomValues<T>(array: T): T {
-  if (!ArrayBuffer.isView(array) || array instanceof DataView || array instanceof Float32Array || array instanceof Float64Array) {
+  if (
+    !ArrayBuffer.isView(array) ||
+    array instanceof DataView ||
+    array instanceof Float32Array ||
+    array instanceof Float64Array
+  ) {
     throw new TypeError("crypto.getRandomValues needs an array of integers");
   }
   if (array.byteLength > 65536) throw new RangeError("crypto.getRandomValues gives at most 65536 bytes at a time");

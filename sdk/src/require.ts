@@ -5,9 +5,11 @@ import { sdkModule } from "./sdk_module";
 
 /** Modules of Node that may be imported, since libraries do, but do nothing here. */
 const unavailable = new Set(
-  ("async_hooks cluster console constants dgram diagnostics_channel dns domain http http2 https inspector module net " +
+  (
+    "async_hooks cluster console constants dgram diagnostics_channel dns domain http http2 https inspector module net " +
     "perf_hooks punycode querystring readline repl stream string_decoder sys test tls trace_events tty v8 vm wasi " +
-    "worker_threads zlib").split(" "),
+    "worker_threads zlib"
+  ).split(" "),
 );
 
 const isSdk = /(^|\/)agentcmd-workflows(\/(dist|src))?(\/index)?(\.[cm]?js|\.ts)?$/;
@@ -21,7 +23,10 @@ export function requireModule(name: string): unknown {
   let value: unknown;
   if (unavailable.has(bare.split("/")[0]!)) value = stub(bare);
   else if (Object.hasOwn(lazy().modules, bare)) value = withDefault(lazy().modules[bare]!());
-  else throw new Error(`Cannot find module "${name}": it is neither in the bundle nor a module that workflow code may use`);
+  else
+    throw new Error(
+      `Cannot find module "${name}": it is neither in the bundle nor a module that workflow code may use`,
+    );
   loaded.set(bare, value);
   return value;
 }

@@ -136,7 +136,13 @@ async function finalise(workspace: object, end: End): Promise<void> {
   }
 }
 
-async function systemStep(phase: string, label: string, id: string, type: string, config: object): Promise<Record<string, unknown>> {
+async function systemStep(
+  phase: string,
+  label: string,
+  id: string,
+  type: string,
+  config: object,
+): Promise<Record<string, unknown>> {
   enter(root);
   const scope = begin(phase, label, phase);
   const result = await within(scope, async () => {

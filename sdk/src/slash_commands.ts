@@ -48,7 +48,14 @@ export interface CommandDefinition {
 
 /** "[a, (b), c?]" or a list: parentheses and a question mark say that an argument may be left out. */
 export function parseArgumentHint(hint?: unknown): CommandArgument[] {
-  const parts = Array.isArray(hint) ? hint.map(String) : typeof hint === "string" ? hint.trim().replace(/^\[|\]$/g, "").split(",") : [];
+  const parts = Array.isArray(hint)
+    ? hint.map(String)
+    : typeof hint === "string"
+      ? hint
+          .trim()
+          .replace(/^\[|\]$/g, "")
+          .split(",")
+      : [];
   return parts
     .map((part) => part.trim().replace(/^(["'])(.*)\1$/, "$2"))
     .filter((part) => part !== "")
@@ -72,7 +79,8 @@ export function parseJsonResponseSchema(content: string): ResponseSchema | undef
   }
   const fieldDescriptions = new Map<string, string>();
   const bullets = /\*\*JSON Field Descriptions:?\*\*:?([\s\S]*)/i.exec(content)?.[1] ?? "";
-  for (const [, field, text] of bullets.matchAll(/^\s*[-*]\s+`?([\w.]+)`?\s*:\s*(.+)$/gm)) fieldDescriptions.set(field!, text!.trim());
+  for (const [, field, text] of bullets.matchAll(/^\s*[-*]\s+`?([\w.]+)`?\s*:\s*(.+)$/gm))
+    fieldDescriptions.set(field!, text!.trim());
   return { exampleJson, fieldDescriptions };
 }
 
@@ -95,7 +103,9 @@ function parseFrontmatter(content: string): Record<string, unknown> {
 
 /** Reads every .md below a folder. Inside step.run only. */
 export async function parseSlashCommands(folder: string): Promise<CommandDefinition[]> {
-  const names = ((await files.readdir!(folder, { recursive: true })) as string[]).filter((name) => name.endsWith(".md")).sort();
+  const names = ((await files.readdir!(folder, { recursive: true })) as string[])
+    .filter((name) => name.endsWith(".md"))
+    .sort();
   const commands: CommandDefinition[] = [];
   for (const file of names) {
     const content = (await files.readFile!(`${folder}/${file}`, "utf8")) as string;
@@ -134,7 +144,9 @@ function typeOf(value: unknown, indent: string): string {
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "unknown[]" : `Array<${typeOf(value[0], indent)}>`;
   if (typeof value !== "object") return typeof value;
-  const fields = Object.entries(value).map(([name, inner]) => `${indent}  ${nameOf(name)}: ${typeOf(inner, `${indent}  `)};\n`);
+  const fields = Object.entries(value).map(
+    ([name, inner]) => `${indent}  ${nameOf(name)}: ${typeOf(inner, `${indent}  `)};\n`,
+  );
   return `{\n${fields.join("")}${indent}}`;
 }
 
@@ -151,18 +163,27 @@ export function generateSlashCommandTypesCode(commands: CommandDefinition[]): st
     const fields = list.map((argument) => `  ${nameOf(argument.name)}${argument.required ? "" : "?"}: string;\n`);
     return `export interface ${commandNameToArgsTypeName(name)} {\n${fields.join("")}}`;
   });
-  const responses = commands.filter((command) => command.responseSchema).map(({ name, responseSchema }) => generateResponseTypeCode(name, responseSchema!));
+  const responses = commands
+    .filter((command) => command.responseSchema)
+    .map(({ name, responseSchema }) => generateResponseTypeCode(name, responseSchema!));
   const names = commands.map(({ name }) => JSON.stringify(name)).join(" | ") || "never";
   const args = commands.map(({ name }) => `  ${JSON.stringify(name)}: ${commandNameToArgsTypeName(name)};\n`).join("");
-  const order = commands.map(({ name, arguments: list }) => `  ${JSON.stringify(name)}: ${JSON.stringify(list.map((argument) => argument.name))},\n`).join("");
-  return [
-    `export type SlashCommandName = ${names};`,
-    ...interfaces,
-    ...responses,
-    `export interface SlashCommandArgs {\n${args}}`,
-    `export const SlashCommandArgOrder = {\n${order}} as const;`,
-    buildFunction,
-  ].join("\n\n") + "\n";
+  const order = commands
+    .map(
+      ({ name, arguments: list }) =>
+        `  ${JSON.stringify(name)}: ${JSON.stringify(list.map((argument) => argument.name))},\n`,
+    )
+    .join("");
+  return (
+    [
+      `export type SlashCommandName = ${names};`,
+      ...interfaces,
+      ...responses,
+      `export interface SlashCommandArgs {\n${args}}`,
+      `export const SlashCommandArgOrder = {\n${order}} as const;`,
+      buildFunction,
+    ].join("\n\n") + "\n"
+  );
 }
 
 const buildFunction = `export function buildSlashCommand<T extends SlashCommandName>(name: T, args?: SlashCommandArgs[T]): string {

@@ -49,7 +49,12 @@ function optionsOf(options: Config | undefined, what: string): Config {
 }
 
 /** (id, config, options), or (config, options): the id is then the type of the step. */
-function argumentsOf(type: string, first: unknown, second: unknown, third: unknown): [string, Config, Config | undefined] {
+function argumentsOf(
+  type: string,
+  first: unknown,
+  second: unknown,
+  third: unknown,
+): [string, Config, Config | undefined] {
   const withId = typeof first === "string";
   const id = withId ? idOf(type, first) : type;
   const config = withId ? second : first;
@@ -151,7 +156,10 @@ function sleepUntil(first: unknown, second?: unknown): Promise<unknown> {
 
 /** Notes cannot fail, and their promises resolve in the same drain: not before somebody can wait for them. */
 function noted<T>(value: T): Promise<T> {
-  return returningTo(currentScope(), Promise.resolve().then(() => value));
+  return returningTo(
+    currentScope(),
+    Promise.resolve().then(() => value),
+  );
 }
 
 function annotation(first: unknown, second?: unknown): Promise<unknown> {
@@ -180,7 +188,8 @@ export function logAt(level: "info" | "warn" | "error", args: unknown[]): void {
 
 /** Plain texts, the most of what is logged, need no formatting. */
 function textOf(args: unknown[]): string {
-  const isPlain = args.every((arg) => typeof arg === "string" || typeof arg === "number") && !String(args[0]).includes("%");
+  const isPlain =
+    args.every((arg) => typeof arg === "string" || typeof arg === "number") && !String(args[0]).includes("%");
   return isPlain ? args.join(" ") : lazy().parts.inspect().format(args);
 }
 

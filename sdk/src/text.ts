@@ -65,7 +65,8 @@ export function utf8Decode(bytes: Uint8Array, fatal = false): string {
       put(first);
       continue;
     }
-    const need = first >= 0xc2 && first < 0xe0 ? 1 : first >= 0xe0 && first < 0xf0 ? 2 : first >= 0xf0 && first < 0xf5 ? 3 : 0;
+    const need =
+      first >= 0xc2 && first < 0xe0 ? 1 : first >= 0xe0 && first < 0xf0 ? 2 : first >= 0xf0 && first < 0xf5 ? 3 : 0;
     let point = need === 1 ? first & 31 : need === 2 ? first & 15 : first & 7;
     let left = need;
     let low = first === 0xe0 ? 0xa0 : first === 0xf0 ? 0x90 : 0x80;

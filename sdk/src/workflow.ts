@@ -67,7 +67,9 @@ export function findWorkflow(exports: unknown, file: string): Workflow {
   }
   const names = Object.keys(module);
   const found = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
-  throw new Error(`${file} exports no workflow (${found}). Write: export default defineWorkflow({ id: "…" }, async ({ event, step }) => { … })`);
+  throw new Error(
+    `${file} exports no workflow (${found}). Write: export default defineWorkflow({ id: "…" }, async ({ event, step }) => { … })`,
+  );
 }
 
 export function phasesOf(config: WorkflowConfig): PhaseDeclaration[] {

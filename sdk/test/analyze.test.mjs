@@ -35,9 +35,19 @@ test("Clock, chance, timers and effects outside steps are found with their treat
         process.cwd(); return [started, exact];
       });`),
     [
-      "new Date() recorded", "Date.now() recorded", "Math.random() seeded", "crypto.randomUUID() seeded", "performance.now() recorded",
-      "setTimeout() recorded", "fetch() refused", "fs.readFileSync() refused", "child_process.execSync() refused", "os.hostname() refused",
-      "process.env.HOME refused", "process.exit() refused", "process.cwd() recorded",
+      "new Date() recorded",
+      "Date.now() recorded",
+      "Math.random() seeded",
+      "crypto.randomUUID() seeded",
+      "performance.now() recorded",
+      "setTimeout() recorded",
+      "fetch() refused",
+      "fs.readFileSync() refused",
+      "child_process.execSync() refused",
+      "os.hostname() refused",
+      "process.env.HOME refused",
+      "process.exit() refused",
+      "process.cwd() recorded",
     ],
   );
 });
@@ -66,8 +76,11 @@ test("Places are those of the bundle", () => {
 });
 
 test("Packages and names of one's own are passed over", () => {
-  assert.deepEqual(summary(`
+  assert.deepEqual(
+    summary(`
     import { z } from "zod";
     function fetch() {}
-    export default defineWorkflow({ id: "x" }, async ({ step }) => { fetch(); z.string().parse("a"); });`), []);
+    export default defineWorkflow({ id: "x" }, async ({ step }) => { fetch(); z.string().parse("a"); });`),
+    [],
+  );
 });

@@ -3,7 +3,11 @@ import { test } from "node:test";
 import { body, runToEnd, Worker } from "./worker.mjs";
 
 test("A closure runs only when it is begun, and its result comes by its job", async () => {
-  const worker = new Worker(body(`globalThis.ran = 0; const value = await step.run("load it", () => { globalThis.ran++; return { a: [1] }; }); return value;`));
+  const worker = new Worker(
+    body(
+      `globalThis.ran = 0; const value = await step.run("load it", () => { globalThis.ran++; return { a: [1] }; }); return value;`,
+    ),
+  );
   await worker.begin();
   assert.deepEqual(worker.matched(), ["step load-it run"]);
   assert.equal(worker.context.ran, 0);
@@ -17,7 +21,9 @@ test("A closure runs only when it is begun, and its result comes by its job", as
 });
 
 test("Nothing is given back as nothing, live and in a replay", async () => {
-  const worker = new Worker(body(`return [await step.run("a", () => {}), await step.run("b", () => null)].map(String);`));
+  const worker = new Worker(
+    body(`return [await step.run("a", () => {}), await step.run("b", () => null)].map(String);`),
+  );
   const end = await runToEnd(worker);
   assert.deepEqual(JSON.parse(end.result), ["undefined", "null"]);
 });
@@ -47,14 +53,20 @@ test("A replay begins no closure; a job of its own does, with its attempt", asyn
 });
 
 test("Steps inside a closure are refused", async () => {
-  const worker = new Worker(body(`await step.run("outer", async () => { await step.cli("inner", { command: "x" }); });`));
+  const worker = new Worker(
+    body(`await step.run("outer", async () => { await step.cli("inner", { command: "x" }); });`),
+  );
   await worker.begin();
   await worker.closures();
-  assert.match(worker.ended[0].failure.message, /step\.cli\("inner"\) was called inside the closure of step\.run\("outer"\): steps do not nest/);
+  assert.match(
+    worker.ended[0].failure.message,
+    /step\.cli\("inner"\) was called inside the closure of step\.run\("outer"\): steps do not nest/,
+  );
 });
 
 test("Chance in a closure, also after an await, does not shift the body's stream", async () => {
-  const code = (inside) => body(`
+  const code = (inside) =>
+    body(`
     const before = Math.random();
     const waiting = step.run("a", async () => { ${inside} await null; ${inside} await new Promise((r) => setTimeout(r, 1)); ${inside} });
     await waiting;
@@ -73,7 +85,12 @@ test("Chance in a closure, also after an await, does not shift the body's stream
 });
 
 test("A closure has the real clock and plain timers", async () => {
-  const worker = new Worker(body(`await step.run("a", async () => { const t = Date.now(); await new Promise((r) => setTimeout(r, 20)); return t; });`), { realNow: () => 5 });
+  const worker = new Worker(
+    body(
+      `await step.run("a", async () => { const t = Date.now(); await new Promise((r) => setTimeout(r, 20)); return t; });`,
+    ),
+    { realNow: () => 5 },
+  );
   await worker.begin();
   await worker.closures();
   assert.deepEqual(worker.of("timer"), []);
@@ -93,11 +110,13 @@ test("Effects asked for by the body are refused, also while a closure waits", as
     ["Object.keys(process.env)", /process\.env/],
   ];
   for (const [call, message] of calls) {
-    const worker = new Worker(body(`
+    const worker = new Worker(
+      body(`
       const waiting = step.run("slow", async () => { await fetch("http://slow"); });
       await step.cli("other", { command: "x" });
       ${call.startsWith("Object") || call.startsWith("process") ? call : `await ${call}`};
-      await waiting;`));
+      await waiting;`),
+    );
     await worker.begin();
     await worker.closures();
     assert.equal(worker.effects.length, 1);
@@ -110,27 +129,45 @@ test("Effects asked for by the body are refused, also while a closure waits", as
 });
 
 test("Effects of two closures find their way back", async () => {
-  const worker = new Worker(body(`
+  const worker = new Worker(
+    body(`
     return await Promise.all(["a", "b"].map((name) => step.run(name, async () => {
       const answer = await fetch("http://" + name);
       const again = await fetch("http://again-" + name);
       return [await answer.text(), again.status, answer.headers.get("X-Kind")];
-    })));`));
+    })));`),
+  );
   await worker.begin();
   await worker.closures();
   const [a, b] = worker.effects;
   assert.deepEqual([a.key, b.key, a.args.url], ["a", "b", "http://a/"]);
-  const reply = (text) => ({ status: 200, statusText: "OK", url: "u", headers: [["x-kind", "k"]], body: Buffer.from(text).toString("base64") });
+  const reply = (text) => ({
+    status: 200,
+    statusText: "OK",
+    url: "u",
+    headers: [["x-kind", "k"]],
+    body: Buffer.from(text).toString("base64"),
+  });
   await worker.answer(b, reply("bé"));
   await worker.answer(a, reply("ä"));
-  assert.deepEqual(worker.effects.slice(2).map(({ key, args }) => `${key} ${args.url}`), ["b http://again-b/", "a http://again-a/"]);
+  assert.deepEqual(
+    worker.effects.slice(2).map(({ key, args }) => `${key} ${args.url}`),
+    ["b http://again-b/", "a http://again-a/"],
+  );
   await worker.answer(worker.effects[3], reply(""));
   await worker.answer(worker.effects[2], { ...reply(""), status: 404 });
-  assert.deepEqual(worker.ended.map(({ key, output }) => [key, JSON.parse(output)]), [["a", ["ä", 200, "k"]], ["b", ["bé", 404, "k"]]]);
+  assert.deepEqual(
+    worker.ended.map(({ key, output }) => [key, JSON.parse(output)]),
+    [
+      ["a", ["ä", 200, "k"]],
+      ["b", ["bé", 404, "k"]],
+    ],
+  );
 });
 
 test("Files in their three forms", async () => {
-  const worker = new Worker(body(`return await step.run("files", async () => {
+  const worker = new Worker(
+    body(`return await step.run("files", async () => {
     const fs = require("node:fs"); const { promisify } = require("util");
     await fs.promises.writeFile("a.txt", "héllo");
     const text = await fs.promises.readFile("a.txt", "utf8");
@@ -138,11 +175,22 @@ test("Files in their three forms", async () => {
     const viaCallback = await promisify(fs.readFile)("c.txt", { encoding: "utf8" });
     let code; try { fs.statSync("gone"); } catch (error) { code = [error.code, error.errno, error.syscall, error instanceof Error]; }
     return { text, bytes: [Buffer.isBuffer(bytes), bytes.toString()], viaCallback, code, exists: [fs.existsSync("a"), fs.existsSync("gone")] };
-  });`));
+  });`),
+  );
   worker.syncEffects = {
     "fs.readFile": () => ({ ok: Buffer.from("ünï").toString("base64") }),
-    "fs.stat": ({ path }) => ({ error: { name: "Error", message: `ENOENT: no such file or directory, stat '${path}'`, code: "ENOENT", errno: -2, syscall: "stat", path } }),
-    "fs.access": ({ path }) => (path === "a" ? { ok: null } : { error: { name: "Error", message: "no", code: "ENOENT" } }),
+    "fs.stat": ({ path }) => ({
+      error: {
+        name: "Error",
+        message: `ENOENT: no such file or directory, stat '${path}'`,
+        code: "ENOENT",
+        errno: -2,
+        syscall: "stat",
+        path,
+      },
+    }),
+    "fs.access": ({ path }) =>
+      path === "a" ? { ok: null } : { error: { name: "Error", message: "no", code: "ENOENT" } },
   };
   await worker.begin();
   await worker.closures();
@@ -151,12 +199,17 @@ test("Files in their three forms", async () => {
   await worker.answer(worker.effects[1], "read");
   await worker.answer(worker.effects[2], "called");
   assert.deepEqual(JSON.parse(worker.ended[0].output), {
-    text: "read", bytes: [true, "ünï"], viaCallback: "called", code: ["ENOENT", -2, "stat", true], exists: [true, false],
+    text: "read",
+    bytes: [true, "ünï"],
+    viaCallback: "called",
+    code: ["ENOENT", -2, "stat", true],
+    exists: [true, false],
   });
 });
 
 test("Processes: exec, execFile, spawn with input, and the synchronous forms", async () => {
-  const worker = new Worker(body(`return await step.run("p", async () => {
+  const worker = new Worker(
+    body(`return await step.run("p", async () => {
     const { exec, execFile, spawn, execSync, spawnSync } = require("node:child_process"); const { promisify } = require("node:util");
     const { stdout } = await promisify(exec)("echo 1");
     const failed = await promisify(execFile)("false", ["-x"]).catch((error) => [error.code, error.message, error.stderr]);
@@ -167,9 +220,18 @@ test("Processes: exec, execFile, spawn with input, and the synchronous forms", a
     const sync = execSync("pwd", { encoding: "utf8" });
     const status = spawnSync("x").status;
     return { stdout, failed, seen, code, sync, status };
-  });`));
+  });`),
+  );
   const b64 = (text) => Buffer.from(text).toString("base64");
-  const done = (code, stdout = "", stderr = "") => ({ pid: 7, code, signal: null, stdout: b64(stdout), stderr: b64(stderr), timedOut: false, overflow: false });
+  const done = (code, stdout = "", stderr = "") => ({
+    pid: 7,
+    code,
+    signal: null,
+    stdout: b64(stdout),
+    stderr: b64(stderr),
+    timedOut: false,
+    overflow: false,
+  });
   worker.syncEffects = { "child_process.run": ({ file }) => ({ ok: file === "pwd" ? done(0, "/wt\n") : done(3) }) };
   await worker.begin();
   await worker.closures();
@@ -180,24 +242,38 @@ test("Processes: exec, execFile, spawn with input, and the synchronous forms", a
   assert.equal(Buffer.from(worker.effects[2].args.input, "base64").toString(), "input");
   await worker.answer(worker.effects[2], done(0, "input"));
   assert.deepEqual(JSON.parse(worker.ended[0].output), {
-    stdout: "1\n", failed: [1, "Command failed: false -x\nbad", "bad"], seen: ["input"], code: 0, sync: "/wt\n", status: 3,
+    stdout: "1\n",
+    failed: [1, "Command failed: false -x\nbad", "bad"],
+    seen: ["input"],
+    code: 0,
+    sync: "/wt\n",
+    status: 3,
   });
 });
 
 test("The environment is read once in a closure and its changes stay there", async () => {
-  const worker = new Worker(body(`
+  const worker = new Worker(
+    body(`
     const a = await step.run("a", () => { process.env.NEW = "1"; return [process.env.HOME, process.env.NEW, "HOME" in process.env, { ...process.env }]; });
     const b = await step.run("b", () => process.env.NEW ?? "unset");
-    return [a, b, process.env.NODE_ENV === undefined, process.cwd()];`));
+    return [a, b, process.env.NODE_ENV === undefined, process.cwd()];`),
+  );
   let reads = 0;
   worker.syncEffects = { "process.env": () => ({ ok: { HOME: "/home/x", n: String(++reads) } }) };
   const end = await runToEnd(worker);
   assert.equal(end.c, "complete", end.failure?.message);
-  assert.deepEqual(JSON.parse(end.result), [["/home/x", "1", true, { HOME: "/home/x", n: "1", NEW: "1" }], "unset", true, "/project"]);
+  assert.deepEqual(JSON.parse(end.result), [
+    ["/home/x", "1", true, { HOME: "/home/x", n: "1", NEW: "1" }],
+    "unset",
+    true,
+    "/project",
+  ]);
 });
 
 test("Log lines of a closure belong to its step's phase and are no step", async () => {
-  const worker = new Worker(body(`await step.phase("p", () => step.run("a", () => { console.log("x %d", 1, { a: 1 }); }));`));
+  const worker = new Worker(
+    body(`await step.phase("p", () => step.run("a", () => { console.log("x %d", 1, { a: 1 }); }));`),
+  );
   await worker.begin();
   await worker.closures();
   assert.deepEqual(worker.of("log"), [{ c: "log", level: "info", phase: "p", message: "x 1 { a: 1 }" }]);
@@ -211,12 +287,14 @@ test("An abandoned closure is not begun", async () => {
 });
 
 test("An aborted fetch is cancelled at the driver", async () => {
-  const worker = new Worker(body(`return await step.run("a", async () => {
+  const worker = new Worker(
+    body(`return await step.run("a", async () => {
     const controller = new AbortController();
     const waiting = fetch("http://x", { signal: controller.signal }).catch((error) => error.name);
     controller.abort();
     return waiting;
-  });`));
+  });`),
+  );
   await worker.begin();
   await worker.closures();
   assert.deepEqual(worker.effects[1].name, "cancel");

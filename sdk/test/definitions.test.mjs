@@ -7,14 +7,25 @@ const sample = (name) => bundle(readFileSync(new URL(`types/${name}.ts`, import.
 
 test("Sample A runs unchanged, through an agent, a red test and git", async () => {
   const worker = new Worker(sample("sample_a"));
-  const end = await runToEnd(worker, ({ type }) =>
-    type === "agent" ? { success: true, data: { files: ["Makefile"] }, sessionId: "s", exitCode: 0, trace: [] }
-    : type === "cli" ? { success: false, data: { exitCode: 2 }, error: "exit 2", trace: [] }
-    : { success: true, data: { branch: "feat/login", hadUncommittedChanges: true, alreadyOnBranch: false }, trace: [] },
-  { request: { args: { feature: "login", tries: 1 } } });
+  const end = await runToEnd(
+    worker,
+    ({ type }) =>
+      type === "agent"
+        ? { success: true, data: { files: ["Makefile"] }, sessionId: "s", exitCode: 0, trace: [] }
+        : type === "cli"
+          ? { success: false, data: { exitCode: 2 }, error: "exit 2", trace: [] }
+          : {
+              success: true,
+              data: { branch: "feat/login", hadUncommittedChanges: true, alreadyOnBranch: false },
+              trace: [],
+            },
+    { request: { args: { feature: "login", tries: 1 } } },
+  );
   assert.deepEqual(JSON.parse(end.result), { files: ["Makefile"], branch: "feat/login" });
   assert.deepEqual(worker.keys().slice(1, -1), ["research/look-around", "implement/run-tests", "implement/save"]);
-  assert.deepEqual(worker.of("annotate"), [{ c: "annotate", key: "implement/tests-red", phase: "implement", message: "exit 2" }]);
+  assert.deepEqual(worker.of("annotate"), [
+    { c: "annotate", key: "implement/tests-red", phase: "implement", message: "exit 2" },
+  ]);
   const [, agent, , git] = worker.of("step").map(({ input }) => JSON.parse(input).config);
   assert.deepEqual(agent, { agent: "claude", prompt: "Where is login?", json: true });
   assert.deepEqual(git, { operation: "commit-and-branch", branch: "feat/login", commitMessage: "feat: first cut" });
@@ -27,15 +38,23 @@ test("Sample B runs unchanged, with marked phases and steps without ids", async 
   assert.deepEqual(worker.keys().slice(1, -1), ["research/agent", "implement/git"]);
   assert.equal(worker.of("log").length, 1);
   assert.match(worker.of("log")[0].message, /^Starting workflow at 2023-11-14T/);
-  assert.deepEqual(JSON.parse(worker.of("step")[2].input).config, { branch: "feat/new-feature", operation: "commit-and-branch" });
+  assert.deepEqual(JSON.parse(worker.of("step")[2].input).config, {
+    branch: "feat/new-feature",
+    operation: "commit-and-branch",
+  });
 });
 
 test("A definition tells what it declares", () => {
   const described = new Worker(sample("sample_a")).describe();
-  assert.deepEqual(described.phases, [{ id: "research", label: "research" }, { id: "implement", label: "Implement" }]);
+  assert.deepEqual(described.phases, [
+    { id: "research", label: "research" },
+    { id: "implement", label: "Implement" },
+  ]);
   assert.deepEqual([described.id, described.name, described.description], ["feature", "Feature", ""]);
   assert.equal(JSON.parse(described.argsSchema).properties.tries.default, 1);
-  assert.deepEqual(JSON.parse(new Worker(body("", { timeout: 5, concurrency: { limit: 1 } })).describe().config), { concurrency: { limit: 1 } });
+  assert.deepEqual(JSON.parse(new Worker(body("", { timeout: 5, concurrency: { limit: 1 } })).describe().config), {
+    concurrency: { limit: 1 },
+  });
   assert.equal(new Worker(body("", { timeout: 5 })).describe().timeout, 5);
 });
 
@@ -55,7 +74,10 @@ test("What is no definition is refused with a way out", () => {
     }
     return "accepted";
   };
-  assert.match(refused(bundle(`export const a = 1;`)), /test\.ts exports no workflow \(it exports a\).*export default defineWorkflow/);
+  assert.match(
+    refused(bundle(`export const a = 1;`)),
+    /test\.ts exports no workflow \(it exports a\).*export default defineWorkflow/,
+  );
   assert.match(refused(`1;`), /it exports nothing/);
   assert.match(refused(`exports.default = defineWorkflow({}, () => {});`), /needs an id/);
   assert.match(refused(`exports.default = defineWorkflow({ id: "x" });`), /"x".*execute\(\)/);
@@ -71,11 +93,33 @@ test("A definition that throws at load fails its run", async () => {
 });
 
 test("The SDK is found under each of its names", async () => {
-  for (const name of ["agentcmd-workflows", "../../agentcmd-workflows/dist", "./agentcmd-workflows/dist/index.js", "/x/agentcmd-workflows/src", "agentcmd-workflows/index.js"]) {
-    const worker = new Worker(`const sdk = require(${JSON.stringify(name)}); exports.default = sdk.defineWorkflow({ id: "x" }, () => Object.keys(sdk).sort());`);
+  for (const name of [
+    "agentcmd-workflows",
+    "../../agentcmd-workflows/dist",
+    "./agentcmd-workflows/dist/index.js",
+    "/x/agentcmd-workflows/src",
+    "agentcmd-workflows/index.js",
+  ]) {
+    const worker = new Worker(
+      `const sdk = require(${JSON.stringify(name)}); exports.default = sdk.defineWorkflow({ id: "x" }, () => Object.keys(sdk).sort());`,
+    );
     const names = JSON.parse((await runToEnd(worker)).result);
-    for (const expected of ["defineWorkflow", "defineSchema", "buildSlashCommand", "SlashCommandArgOrder", "MODELS", "VERSION", "parseSlashCommands", "parseArgumentHint",
-      "parseJsonResponseSchema", "generateSlashCommandTypesCode", "generateSlashCommandTypesFromDir", "generateResponseTypeCode", "commandNameToTypeName", "commandNameToArgsTypeName"]) {
+    for (const expected of [
+      "defineWorkflow",
+      "defineSchema",
+      "buildSlashCommand",
+      "SlashCommandArgOrder",
+      "MODELS",
+      "VERSION",
+      "parseSlashCommands",
+      "parseArgumentHint",
+      "parseJsonResponseSchema",
+      "generateSlashCommandTypesCode",
+      "generateSlashCommandTypesFromDir",
+      "generateResponseTypeCode",
+      "commandNameToTypeName",
+      "commandNameToArgsTypeName",
+    ]) {
       assert.ok(names.includes(expected), `${name}: ${expected}`);
     }
   }
@@ -107,22 +151,41 @@ test("TypeScript with enums, relative imports, packages and every module of Node
 
 test("Slash commands keep their places and quote what they are given", async () => {
   const call = async (code) => JSON.parse((await runToEnd(new Worker(body(`return ${code};`)))).result);
-  assert.equal(await call(`buildSlashCommand("/cmd:implement-spec", { specIdOrNameOrPath: "it's" })`), "/cmd:implement-spec 'it\\'s'");
+  assert.equal(
+    await call(`buildSlashCommand("/cmd:implement-spec", { specIdOrNameOrPath: "it's" })`),
+    "/cmd:implement-spec 'it\\'s'",
+  );
   assert.equal(await call(`buildSlashCommand("/cmd:audit", { scope: "src" })`), "/cmd:audit '' 'src'");
   assert.equal(await call(`buildSlashCommand("/cmd:create-pr")`), "/cmd:create-pr");
   assert.equal(await call(`buildSlashCommand("/mine", { b: 1, a: "" })`), "/mine '1' ''");
-  assert.equal(await call(`require("agentcmd-workflows").commandNameToArgsTypeName("/cmd:generate-spec")`), "CmdGenerateSpecArgs");
-  assert.deepEqual(await call(`require("agentcmd-workflows").parseArgumentHint("[a, (b), c?]")`), [{ name: "a", required: true }, { name: "b", required: false }, { name: "c", required: false }]);
+  assert.equal(
+    await call(`require("agentcmd-workflows").commandNameToArgsTypeName("/cmd:generate-spec")`),
+    "CmdGenerateSpecArgs",
+  );
+  assert.deepEqual(await call(`require("agentcmd-workflows").parseArgumentHint("[a, (b), c?]")`), [
+    { name: "a", required: true },
+    { name: "b", required: false },
+    { name: "c", required: false },
+  ]);
 });
 
 test("Commands are read from a folder and become types", async () => {
   const markdown = `---\ndescription: Does it\nargument-hint: [a-b, (c)]\n---\n<json_output>\n{"ok": true, "odd-name": [1]}\n</json_output>\n**JSON Field Descriptions:**\n- \`ok\`: Whether it went well\n`;
-  const worker = new Worker(body(`return await step.run("t", async () => {
-    const sdk = require("agentcmd-workflows"); const commands = await sdk.parseSlashCommands("cmds"); return sdk.generateSlashCommandTypesCode(commands); });`));
+  const worker = new Worker(
+    body(`return await step.run("t", async () => {
+    const sdk = require("agentcmd-workflows"); const commands = await sdk.parseSlashCommands("cmds"); return sdk.generateSlashCommandTypesCode(commands); });`),
+  );
   await worker.begin();
   await worker.closures();
   await worker.answer(worker.effects[0], [{ name: "cmd/do-it.md", parent: "cmds/cmd", kind: "file" }]);
   await worker.answer(worker.effects[1], markdown);
   const code = JSON.parse(worker.ended[0].output);
-  for (const part of [`"/cmd:do-it"`, `"a-b": string;`, "c?: string;", "/** Whether it went well */", `"odd-name": Array<number>;`]) assert.ok(code.includes(part), `${part} in\n${code}`);
+  for (const part of [
+    `"/cmd:do-it"`,
+    `"a-b": string;`,
+    "c?: string;",
+    "/** Whether it went well */",
+    `"odd-name": Array<number>;`,
+  ])
+    assert.ok(code.includes(part), `${part} in\n${code}`);
 });

@@ -3,9 +3,11 @@ import { test } from "node:test";
 import { body, runToEnd, Worker } from "./worker.mjs";
 
 test("A run sets up, works, finalises and completes", async () => {
-  const worker = new Worker(body(`
+  const worker = new Worker(
+    body(`
     const made = await step.cli("Run Tests", { command: "make" }, { timeout: 5000 });
-    return { code: made.data.exitCode, dir: event.data.workingDir, run: event.data.runId, tries: event.data.args.tries };`));
+    return { code: made.data.exitCode, dir: event.data.workingDir, run: event.data.runId, tries: event.data.args.tries };`),
+  );
   await worker.start({ request: { mode: "worktree", branchName: "b", args: { tries: 2 } } });
   const [phase, setup] = worker.commands;
   assert.deepEqual(phase, { c: "phase", state: "started", phase: "_system_setup", label: "System Setup" });
@@ -59,9 +61,11 @@ test("A failure of finalising is a warning", async () => {
 });
 
 test("A rejected step throws into the workflow with its name and stack", async () => {
-  const worker = new Worker(body(`
+  const worker = new Worker(
+    body(`
     try { await step.agent("a", { agent: "claude", prompt: "p" }); }
-    catch (error) { return [error.name, error.message, error.stack, error instanceof Error]; }`));
+    catch (error) { return [error.name, error.message, error.stack, error instanceof Error]; }`),
+  );
   await worker.begin();
   await worker.reject("a", { name: "SpawnError", message: "not found", stack: "at x (y.ts:1:2)" });
   await worker.finalise();
@@ -69,17 +73,22 @@ test("A rejected step throws into the workflow with its name and stack", async (
 });
 
 test("What is outstanding at the end is cancelled before finalising", async () => {
-  const worker = new Worker(body(`
+  const worker = new Worker(
+    body(`
     const slow = step.cli("slow", { command: "x" }).then(() => step.cli("never", { command: "x" }));
     step.sleep("nap", "1h");
     setTimeout(() => step.log("never"), 5000);
-    return await Promise.race([slow, step.cli("fast", { command: "y" })]);`));
+    return await Promise.race([slow, step.cli("fast", { command: "y" })]);`),
+  );
   await worker.begin();
   assert.deepEqual(worker.matched(), ["step slow cli", "timer nap", "timer timeout", "step fast cli"]);
   worker.commands = [];
   await worker.resolve("fast", { success: true });
   assert.deepEqual(worker.matched(), [
-    "cancelStep slow", "cancelTimer nap", "cancelTimer timeout", "step _system_finalize/finalize-workspace finalizeWorkspace",
+    "cancelStep slow",
+    "cancelTimer nap",
+    "cancelTimer timeout",
+    "step _system_finalize/finalize-workspace finalizeWorkspace",
   ]);
   await worker.resolve("slow", { success: true });
   await worker.finalise();
@@ -88,7 +97,8 @@ test("What is outstanding at the end is cancelled before finalising", async () =
 });
 
 test("Cancel rejects what waits once, cleans up, finalises, and ends cancelled whatever is returned", async () => {
-  const worker = new Worker(body(`
+  const worker = new Worker(
+    body(`
     step.cleanup(() => step.cli("tidy", { command: "rm" }));
     step.compensate(() => step.cli("undo", { command: "undo" }));
     const seen = [];
@@ -96,7 +106,8 @@ test("Cancel rejects what waits once, cleans up, finalises, and ends cancelled w
     try { await Promise.all([step.cli("a", { command: "x" }), step.sleep("b", 1000)]); }
     catch (error) { seen.push(error.name, error instanceof CancelledError); }
     finally { await step.run("note", () => seen); }
-    return "done";`));
+    return "done";`),
+  );
   await worker.begin();
   await worker.cancel("Ctrl-C");
   assert.deepEqual(worker.matched().slice(2), ["cancelStep a", "cancelTimer b", "step note run"]);
@@ -114,7 +125,9 @@ test("Cancel rejects what waits once, cleans up, finalises, and ends cancelled w
 });
 
 test("A cancelled run that waits for a timer's callback ends too", async () => {
-  const worker = new Worker(body(`await new Promise((resolve) => setTimeout(resolve, 60000)); await step.cli("after", { command: "x" });`));
+  const worker = new Worker(
+    body(`await new Promise((resolve) => setTimeout(resolve, 60000)); await step.cli("after", { command: "x" });`),
+  );
   await worker.begin();
   assert.equal(worker.of("timer")[0].at, worker.at + 60000);
   await worker.cancel();
@@ -133,7 +146,8 @@ test("A cancel while finalising does not disturb it, and the run ends cancelled"
 });
 
 test("Compensations run on failure only, clean-ups always, last in first out", async () => {
-  const code = (last) => body(`
+  const code = (last) =>
+    body(`
     step.cleanup(() => step.cli("c1", { command: "x" }));
     step.compensate(() => step.cli("undo", { command: "x" }));
     step.cleanup(() => { throw new Error("broken"); });
@@ -156,7 +170,9 @@ test("A workflow that waits for what nothing settles fails instead of waiting fo
 });
 
 test("An error in a timer's callback fails the run", async () => {
-  const worker = new Worker(body(`setTimeout(() => { throw new Error("late"); }, 10); await step.sleep("long", 1000);`));
+  const worker = new Worker(
+    body(`setTimeout(() => { throw new Error("late"); }, 10); await step.sleep("long", 1000);`),
+  );
   await worker.begin();
   await worker.fire("timeout");
   await worker.finalise();
@@ -179,7 +195,17 @@ test("Results that JSON cannot hold fail with their name", async () => {
 });
 
 test("Steps of the next version say that they are missing", async () => {
-  for (const name of ["ai", "preview", "waitForEvent", "sendEvent", "invoke", "approve", "patched", "continueAsNew", "onQuery"]) {
+  for (const name of [
+    "ai",
+    "preview",
+    "waitForEvent",
+    "sendEvent",
+    "invoke",
+    "approve",
+    "patched",
+    "continueAsNew",
+    "onQuery",
+  ]) {
     const end = await runToEnd(new Worker(body(`await step.${name}("x", {});`)));
     assert.match(end.failure.message, new RegExp(`step\\.${name} is not available in this version`));
   }

@@ -20,9 +20,22 @@ export function bundle(source, { name = "definition.ts", files = {} } = {}) {
     }
     const found = spawnSync(
       join(libexec, "esbuild"),
-      [name, "--bundle", "--format=cjs", "--platform=node", "--supported:dynamic-import=false", "--external:agentcmd-workflows",
-        "--external:*/agentcmd-workflows/dist", "--external:*/agentcmd-workflows/src", "--external:node:*"],
-      { cwd: folder, encoding: "utf8", env: { ...process.env, NODE_PATH: new URL("../node_modules", import.meta.url).pathname } },
+      [
+        name,
+        "--bundle",
+        "--format=cjs",
+        "--platform=node",
+        "--supported:dynamic-import=false",
+        "--external:agentcmd-workflows",
+        "--external:*/agentcmd-workflows/dist",
+        "--external:*/agentcmd-workflows/src",
+        "--external:node:*",
+      ],
+      {
+        cwd: folder,
+        encoding: "utf8",
+        env: { ...process.env, NODE_PATH: new URL("../node_modules", import.meta.url).pathname },
+      },
     );
     if (found.status !== 0) throw new Error(found.stderr);
     return found.stdout;
@@ -150,7 +163,9 @@ export class Worker {
   }
 
   keys() {
-    return this.commands.filter((command) => command.c === "step" || command.c === "timer").map((command) => command.key);
+    return this.commands
+      .filter((command) => command.c === "step" || command.c === "timer")
+      .map((command) => command.key);
   }
 }
 
@@ -174,7 +189,8 @@ export async function runToEnd(worker, answer = () => ({ success: true, data: {}
     }
     if (command.c === "timer") await worker.fire(command.key);
     if (command.c !== "step" || command.type === "run") continue;
-    if (command.type === "setupWorkspace") await worker.resolve(command.key, { workingDir: "/project", branch: "main", mode: "stay" });
+    if (command.type === "setupWorkspace")
+      await worker.resolve(command.key, { workingDir: "/project", branch: "main", mode: "stay" });
     else await worker.resolve(command.key, answer(command));
   }
   return worker.end;

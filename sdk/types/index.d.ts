@@ -53,12 +53,20 @@ declare module "agentcmd-workflows" {
   // ---- Definitions
 
   export type PhaseDefinition = string | { readonly id: string; readonly label?: string };
-  export type ExtractPhaseIds<T extends readonly PhaseDefinition[]> =
-    T[number] extends infer P ? (P extends string ? P : P extends { readonly id: infer I } ? I & string : never) : never;
+  export type ExtractPhaseIds<T extends readonly PhaseDefinition[]> = T[number] extends infer P
+    ? P extends string
+      ? P
+      : P extends { readonly id: infer I }
+        ? I & string
+        : never
+    : never;
   /** The declared ids are suggested; any other is allowed. */
   type PhaseIds<T extends readonly PhaseDefinition[]> = ExtractPhaseIds<T> | (string & {});
 
-  export interface WorkflowConfig<TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[], TSchema = unknown> {
+  export interface WorkflowConfig<
+    TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[],
+    TSchema = unknown,
+  > {
     /** Unique within the project. */
     id: string;
     name?: string;
@@ -102,14 +110,18 @@ declare module "agentcmd-workflows" {
   /** Without a schema, arguments are what the caller gave. */
   export type ArgsOf<TSchema> = unknown extends TSchema ? Record<string, any> : InferSchema<TSchema>;
 
-  export interface WorkflowContext<TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[], TArgs = Record<string, any>> {
+  export interface WorkflowContext<
+    TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[],
+    TArgs = Record<string, any>,
+  > {
     event: WorkflowEvent<TArgs>;
     step: WorkflowStep<PhaseIds<TPhases>>;
   }
 
-  export type WorkflowFunction<TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[], TArgs = Record<string, any>> = (
-    context: WorkflowContext<TPhases, TArgs>,
-  ) => unknown;
+  export type WorkflowFunction<
+    TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[],
+    TArgs = Record<string, any>,
+  > = (context: WorkflowContext<TPhases, TArgs>) => unknown;
 
   export interface WorkflowDefinition {
     readonly __type: "workflow";
@@ -198,11 +210,18 @@ declare module "agentcmd-workflows" {
     cwd?: string;
     workingDir?: string;
   }
-  export type GitCommitConfig = GitStepBase & GitOperation<"commit"> & ({ message: string } | { commitMessage: string });
+  export type GitCommitConfig = GitStepBase &
+    GitOperation<"commit"> &
+    ({ message: string } | { commitMessage: string });
   export type GitBranchConfig = GitStepBase & GitOperation<"branch"> & { branch: string; baseBranch?: string };
   export type GitPrConfig = GitStepBase & GitOperation<"pr"> & { title: string; body?: string; baseBranch?: string };
   export type GitCommitAndBranchConfig = GitStepBase &
-    GitOperation<"commit-and-branch"> & { branch: string; commitMessage?: string; message?: string; baseBranch?: string };
+    GitOperation<"commit-and-branch"> & {
+      branch: string;
+      commitMessage?: string;
+      message?: string;
+      baseBranch?: string;
+    };
   export type GitWorktreeAddConfig = GitStepBase &
     GitOperation<"worktree-add"> & { projectPath: string; branch: string; worktreeName: string; worktreePath?: string };
   export type GitWorktreeRemoveConfig = GitStepBase &
@@ -234,19 +253,20 @@ declare module "agentcmd-workflows" {
     | GitWorktreeAddResult
     | GitWorktreeRemoveResult;
   /** What a git step of this configuration gives. */
-  export type GitResultOf<C> = C extends GitOperation<"commit">
-    ? GitCommitResult
-    : C extends GitOperation<"branch">
-      ? GitBranchResult
-      : C extends GitOperation<"pr">
-        ? GitPrResult
-        : C extends GitOperation<"commit-and-branch">
-          ? GitCommitAndBranchResult
-          : C extends GitOperation<"worktree-add">
-            ? GitWorktreeAddResult
-            : C extends GitOperation<"worktree-remove">
-              ? GitWorktreeRemoveResult
-              : GitStepResult;
+  export type GitResultOf<C> =
+    C extends GitOperation<"commit">
+      ? GitCommitResult
+      : C extends GitOperation<"branch">
+        ? GitBranchResult
+        : C extends GitOperation<"pr">
+          ? GitPrResult
+          : C extends GitOperation<"commit-and-branch">
+            ? GitCommitAndBranchResult
+            : C extends GitOperation<"worktree-add">
+              ? GitWorktreeAddResult
+              : C extends GitOperation<"worktree-remove">
+                ? GitWorktreeRemoveResult
+                : GitStepResult;
 
   export interface ArtifactStepConfig {
     name: string;
@@ -394,7 +414,10 @@ declare module "agentcmd-workflows" {
     // Not available in this version: calling one throws.
     ai<T = { text: string }>(id: string, config: AiStepConfig, options?: StepOptions): Promise<AiStepResult<T>>;
     preview(id: string, config?: PreviewStepConfig, options?: StepOptions): Promise<PreviewStepResult>;
-    waitForEvent(id: string, options: { event: string; timeout?: number | string; match?: string; if?: (event: any) => boolean }): Promise<unknown>;
+    waitForEvent(
+      id: string,
+      options: { event: string; timeout?: number | string; match?: string; if?: (event: any) => boolean },
+    ): Promise<unknown>;
     sendEvent(id: string, event: { name: string; data?: unknown }): Promise<unknown>;
     invoke(id: string, options: { workflow: string; args?: unknown; timeout?: number | string }): Promise<unknown>;
     approve(
@@ -443,7 +466,8 @@ declare module "agentcmd-workflows" {
     "/cmd:review-spec-implementation": { specIdOrNameOrPath: string; format?: string };
   }
   export type SlashCommandName = keyof SlashCommandArgs;
-  export const SlashCommandArgOrder: Readonly<Record<SlashCommandName, readonly string[]>> & Readonly<Record<string, readonly string[]>>;
+  export const SlashCommandArgOrder: Readonly<Record<SlashCommandName, readonly string[]>> &
+    Readonly<Record<string, readonly string[]>>;
   export function buildSlashCommand<T extends SlashCommandName>(name: T, args?: SlashCommandArgs[T]): string;
   export function buildSlashCommand(name: `/${string}`, args?: Record<string, unknown>): string;
 

@@ -37,7 +37,11 @@ function matches(thrown: unknown, matcher: Matcher): boolean {
   if (matcher === undefined || typeof matcher === "string") return true;
   if (matcher instanceof RegExp) return matcher.test(String(thrown));
   if (typeof matcher === "function") {
-    return matcher.prototype !== undefined && thrown instanceof matcher ? true : matcher.prototype instanceof Error || matcher === Error ? false : matcher(thrown) === true;
+    return matcher.prototype !== undefined && thrown instanceof matcher
+      ? true
+      : matcher.prototype instanceof Error || matcher === Error
+        ? false
+        : matcher(thrown) === true;
   }
   return Object.entries(matcher).every(([key, value]) => {
     const held = (thrown as Record<string, unknown>)[key];
@@ -58,7 +62,11 @@ function throws(call: () => unknown, matcher?: Matcher, message?: Message): void
   check(false, undefined, matcher, "throws", message ?? "Missing expected exception.");
 }
 
-async function rejects(call: Promise<unknown> | (() => Promise<unknown>), matcher?: Matcher, message?: Message): Promise<void> {
+async function rejects(
+  call: Promise<unknown> | (() => Promise<unknown>),
+  matcher?: Matcher,
+  message?: Message,
+): Promise<void> {
   try {
     await (typeof call === "function" ? call() : call);
   } catch (thrown) {
@@ -77,10 +85,14 @@ export const assert = Object.assign(ok as (value: unknown, message?: Message) =>
   strictEqual: (a: unknown, b: unknown, message?: Message) => check(Object.is(a, b), a, b, "===", message),
   notStrictEqual: (a: unknown, b: unknown, message?: Message) => check(!Object.is(a, b), a, b, "!==", message),
   deepEqual: (a: unknown, b: unknown, message?: Message) => check(isDeepStrictEqual(a, b), a, b, "deepEqual", message),
-  deepStrictEqual: (a: unknown, b: unknown, message?: Message) => check(isDeepStrictEqual(a, b), a, b, "deepStrictEqual", message),
-  notDeepStrictEqual: (a: unknown, b: unknown, message?: Message) => check(!isDeepStrictEqual(a, b), a, b, "notDeepStrictEqual", message),
-  match: (text: string, pattern: RegExp, message?: Message) => check(pattern.test(text), text, pattern, "match", message),
-  doesNotMatch: (text: string, pattern: RegExp, message?: Message) => check(!pattern.test(text), text, pattern, "doesNotMatch", message),
+  deepStrictEqual: (a: unknown, b: unknown, message?: Message) =>
+    check(isDeepStrictEqual(a, b), a, b, "deepStrictEqual", message),
+  notDeepStrictEqual: (a: unknown, b: unknown, message?: Message) =>
+    check(!isDeepStrictEqual(a, b), a, b, "notDeepStrictEqual", message),
+  match: (text: string, pattern: RegExp, message?: Message) =>
+    check(pattern.test(text), text, pattern, "match", message),
+  doesNotMatch: (text: string, pattern: RegExp, message?: Message) =>
+    check(!pattern.test(text), text, pattern, "doesNotMatch", message),
   throws,
   rejects,
   fail: (message: Message = "Failed") => check(false, undefined, undefined, "fail", message),

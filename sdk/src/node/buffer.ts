@@ -1,9 +1,30 @@
 // node:buffer: Buffer as scripts use it.
 
-import { base64Decode, base64Encode, hexEncode, latin1Decode, latin1Encode, utf8Decode, utf8Encode } from "agentcmd-core";
+import {
+  base64Decode,
+  base64Encode,
+  hexEncode,
+  latin1Decode,
+  latin1Encode,
+  utf8Decode,
+  utf8Encode,
+} from "agentcmd-core";
 import { atob, btoa } from "../web/encoding";
 
-const encodings = new Set(["utf8", "utf-8", "hex", "base64", "base64url", "latin1", "binary", "ascii", "utf16le", "utf-16le", "ucs2", "ucs-2"]);
+const encodings = new Set([
+  "utf8",
+  "utf-8",
+  "hex",
+  "base64",
+  "base64url",
+  "latin1",
+  "binary",
+  "ascii",
+  "utf16le",
+  "utf-16le",
+  "ucs2",
+  "ucs-2",
+]);
 
 function bytesOfText(text: string, encoding = "utf8"): Uint8Array {
   switch (encoding.toLowerCase()) {
@@ -15,7 +36,9 @@ function bytesOfText(text: string, encoding = "utf8"): Uint8Array {
       return base64Decode(text);
     case "hex": {
       const digits = /^(?:[0-9a-f]{2})*/i.exec(text)![0];
-      return Uint8Array.from({ length: digits.length / 2 }, (_, i) => Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16));
+      return Uint8Array.from({ length: digits.length / 2 }, (_, i) =>
+        Number.parseInt(digits.slice(2 * i, 2 * i + 2), 16),
+      );
     }
     case "latin1":
     case "binary":
@@ -41,12 +64,15 @@ export class Buffer extends Uint8Array {
   static override from(source: any, ...rest: any[]): Buffer {
     const value = source as Source;
     if (typeof value === "string") return wrap(bytesOfText(value, rest[0] as string | undefined));
-    if (value instanceof ArrayBuffer) return new Buffer(value, (rest[0] as number | undefined) ?? 0, rest[1] as number | undefined);
+    if (value instanceof ArrayBuffer)
+      return new Buffer(value, (rest[0] as number | undefined) ?? 0, rest[1] as number | undefined);
     if (typeof value === "object" && value !== null) {
       if ("type" in value && value.type === "Buffer") return Buffer.from(value.data);
       return new Buffer(Uint8Array.from(value as ArrayLike<number>).buffer as ArrayBuffer);
     }
-    throw Object.assign(new TypeError("Buffer.from needs a text, bytes or a list of numbers"), { code: "ERR_INVALID_ARG_TYPE" });
+    throw Object.assign(new TypeError("Buffer.from needs a text, bytes or a list of numbers"), {
+      code: "ERR_INVALID_ARG_TYPE",
+    });
   }
 
   static alloc(size: number, fill?: string | number | Uint8Array, encoding?: string): Buffer {
@@ -109,7 +135,9 @@ export class Buffer extends Uint8Array {
       case "utf-16le":
       case "ucs2":
       case "ucs-2":
-        return Array.from({ length: bytes.length >> 1 }, (_, i) => String.fromCharCode(bytes[2 * i]! | (bytes[2 * i + 1]! << 8))).join("");
+        return Array.from({ length: bytes.length >> 1 }, (_, i) =>
+          String.fromCharCode(bytes[2 * i]! | (bytes[2 * i + 1]! << 8)),
+        ).join("");
       default:
         throw unknownEncoding(encoding);
     }
@@ -142,7 +170,11 @@ export class Buffer extends Uint8Array {
   }
 
   copy(target: Uint8Array, at = 0, start = 0, end = this.length): number {
-    const part = Uint8Array.prototype.subarray.call(this, start, Math.min(end, start + target.length - at)) as Uint8Array;
+    const part = Uint8Array.prototype.subarray.call(
+      this,
+      start,
+      Math.min(end, start + target.length - at),
+    ) as Uint8Array;
     target.set(part, at);
     return part.length;
   }
@@ -168,7 +200,10 @@ export class Buffer extends Uint8Array {
 
   override indexOf(value: any, from: any = 0, encoding?: string): number {
     if (typeof value === "number") return super.indexOf(value & 255, from);
-    const bytes = typeof value === "string" ? bytesOfText(value, typeof from === "string" ? from : encoding) : (value as Uint8Array);
+    const bytes =
+      typeof value === "string"
+        ? bytesOfText(value, typeof from === "string" ? from : encoding)
+        : (value as Uint8Array);
     const start = typeof from === "number" ? (from < 0 ? Math.max(0, this.length + from) : from) : 0;
     for (let i = start; i + bytes.length <= this.length; i++) {
       let same = 0;
@@ -183,7 +218,9 @@ export class Buffer extends Uint8Array {
   }
 
   [Symbol.for("nodejs.util.inspect.custom")](): string {
-    const shown = Array.from(Uint8Array.prototype.subarray.call(this, 0, 50), (byte) => hexEncode(Uint8Array.of(byte as number)));
+    const shown = Array.from(Uint8Array.prototype.subarray.call(this, 0, 50), (byte) =>
+      hexEncode(Uint8Array.of(byte as number)),
+    );
     return `<Buffer ${shown.join(" ")}${this.length > 50 ? ` ... ${this.length - 50} more bytes` : ""}>`;
   }
 }
@@ -195,8 +232,16 @@ function wrap(bytes: Uint8Array): Buffer {
 
 // readUInt32LE and its kin: name, size, and the DataView's name for it.
 const numbers: [string, string, number][] = [
-  ["UInt8", "Uint8", 1], ["Int8", "Int8", 1], ["UInt16", "Uint16", 2], ["Int16", "Int16", 2], ["UInt32", "Uint32", 4],
-  ["Int32", "Int32", 4], ["BigUInt64", "BigUint64", 8], ["BigInt64", "BigInt64", 8], ["Float", "Float32", 4], ["Double", "Float64", 8],
+  ["UInt8", "Uint8", 1],
+  ["Int8", "Int8", 1],
+  ["UInt16", "Uint16", 2],
+  ["Int16", "Int16", 2],
+  ["UInt32", "Uint32", 4],
+  ["Int32", "Int32", 4],
+  ["BigUInt64", "BigUint64", 8],
+  ["BigInt64", "BigInt64", 8],
+  ["Float", "Float32", 4],
+  ["Double", "Float64", 8],
 ];
 for (const [name, viewed, size] of numbers) {
   for (const order of size === 1 ? [""] : ["LE", "BE"]) {
@@ -209,8 +254,16 @@ for (const [name, viewed, size] of numbers) {
       return offset + size;
     };
     for (const alias of [name, name.replace("UInt", "Uint")]) {
-      Object.defineProperty(Buffer.prototype, `read${alias}${order}`, { value: read, configurable: true, writable: true });
-      Object.defineProperty(Buffer.prototype, `write${alias}${order}`, { value: write, configurable: true, writable: true });
+      Object.defineProperty(Buffer.prototype, `read${alias}${order}`, {
+        value: read,
+        configurable: true,
+        writable: true,
+      });
+      Object.defineProperty(Buffer.prototype, `write${alias}${order}`, {
+        value: write,
+        configurable: true,
+        writable: true,
+      });
     }
   }
 }

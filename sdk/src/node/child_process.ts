@@ -39,7 +39,8 @@ function argsOf(file: string, args: readonly unknown[], options: Options, input 
     shell,
     cwd: typeof options.cwd === "object" ? decodeURIComponent(options.cwd.pathname) : options.cwd,
     env: options.env && { ...options.env },
-    input: input === undefined ? undefined : base64Encode(typeof input === "string" ? Buffer.from(input) : bytesOf(input)),
+    input:
+      input === undefined ? undefined : base64Encode(typeof input === "string" ? Buffer.from(input) : bytesOf(input)),
     timeoutMs: options.timeout || undefined,
     maxBuffer: options.maxBuffer === Infinity ? undefined : options.maxBuffer,
     killSignal: options.killSignal,
@@ -54,9 +55,17 @@ function given(output: string, encoding: string | null | undefined): string | Bu
 
 /** What Node says of a command that ended badly; undefined if it did not. */
 function errorOf(command: string, answer: Answer, what: string): Error | undefined {
-  if (answer.overflow) return Object.assign(new RangeError("stdout maxBuffer length exceeded"), { code: "ERR_CHILD_PROCESS_STDIO_MAXBUFFER", cmd: command });
+  if (answer.overflow)
+    return Object.assign(new RangeError("stdout maxBuffer length exceeded"), {
+      code: "ERR_CHILD_PROCESS_STDIO_MAXBUFFER",
+      cmd: command,
+    });
   if (answer.timedOut && what !== "exec") {
-    return Object.assign(new Error(`spawnSync ${command} ETIMEDOUT`), { code: "ETIMEDOUT", errno: -110, syscall: `spawnSync ${command}` });
+    return Object.assign(new Error(`spawnSync ${command} ETIMEDOUT`), {
+      code: "ETIMEDOUT",
+      errno: -110,
+      syscall: `spawnSync ${command}`,
+    });
   }
   if (answer.code === 0) return undefined;
   const stderr = Buffer.from(base64Decode(answer.stderr)).toString();
@@ -154,7 +163,11 @@ export class ChildProcess extends EventEmitter {
     if (this.stdin.parts.length > 0) await this.stdin.ended;
     const input = this.stdin.parts.length > 0 ? Buffer.concat(this.stdin.parts) : this.options.input;
     if (this.killed) throw new Error("The process was killed before it started");
-    const { id, value } = beginEffect(this.what, "child_process.run", argsOf(this.spawnfile, this.list, this.options, input));
+    const { id, value } = beginEffect(
+      this.what,
+      "child_process.run",
+      argsOf(this.spawnfile, this.list, this.options, input),
+    );
     this.effectId = id;
     const answer = (await value) as Answer;
     this.pid = answer.pid;
@@ -185,7 +198,7 @@ export class ChildProcess extends EventEmitter {
 }
 
 function splitArgs(args: unknown, options: unknown): [readonly unknown[], Options] {
-  return Array.isArray(args) ? [args, (options ?? {}) as Options] : [[], ((args ?? options) ?? {}) as Options];
+  return Array.isArray(args) ? [args, (options ?? {}) as Options] : [[], (args ?? options ?? {}) as Options];
 }
 
 export function spawn(file: string, args?: unknown, options?: unknown): ChildProcess {
@@ -200,7 +213,14 @@ export function spawn(file: string, args?: unknown, options?: unknown): ChildPro
 
 type Callback = (error: Error | null, stdout: string | Buffer, stderr: string | Buffer) => void;
 
-function start(what: string, command: string, file: string, list: readonly unknown[], options: Options, callback: Callback | undefined): ChildProcess {
+function start(
+  what: string,
+  command: string,
+  file: string,
+  list: readonly unknown[],
+  options: Options,
+  callback: Callback | undefined,
+): ChildProcess {
   const encoding = options.encoding === undefined ? "utf8" : options.encoding;
   const child = new ChildProcess(file, list, { maxBuffer: defaultMaxBuffer, ...options }, what);
   child.run().then(
@@ -220,7 +240,14 @@ function start(what: string, command: string, file: string, list: readonly unkno
 
 export function exec(command: string, options?: Options | Callback, callback?: Callback): ChildProcess {
   const chosen = typeof options === "function" ? {} : (options ?? {});
-  return start("child_process.exec()", command, command, [], { ...chosen, shell: chosen.shell || true }, typeof options === "function" ? options : callback);
+  return start(
+    "child_process.exec()",
+    command,
+    command,
+    [],
+    { ...chosen, shell: chosen.shell || true },
+    typeof options === "function" ? options : callback,
+  );
 }
 
 export function execFile(file: string, ...rest: unknown[]): ChildProcess {
@@ -234,7 +261,9 @@ for (const call of [exec, execFile] as ((...args: any[]) => ChildProcess)[]) {
   Object.defineProperty(call, Symbol.for("nodejs.util.promisify.custom"), {
     value: (...args: unknown[]) =>
       new Promise((resolve, reject) => {
-        call(...args, (error: Error | null, stdout: unknown, stderr: unknown) => (error ? reject(error) : resolve({ stdout, stderr })));
+        call(...args, (error: Error | null, stdout: unknown, stderr: unknown) =>
+          error ? reject(error) : resolve({ stdout, stderr }),
+        );
       }),
   });
 }
@@ -250,24 +279,53 @@ export function spawnSync(file: string, args?: unknown, options?: unknown): obje
   }
   const [stdout, stderr] = [given(answer.stdout, chosen.encoding), given(answer.stderr, chosen.encoding)];
   const bad = answer.timedOut || answer.overflow ? errorOf(file, answer, "spawnSync") : undefined;
-  return { pid: answer.pid, status: answer.code, signal: answer.signal, stdout, stderr, output: [null, stdout, stderr], error: bad };
+  return {
+    pid: answer.pid,
+    status: answer.code,
+    signal: answer.signal,
+    stdout,
+    stderr,
+    output: [null, stdout, stderr],
+    error: bad,
+  };
 }
 
-function checked(what: string, command: string, file: string, list: readonly unknown[], options: Options): string | Buffer {
+function checked(
+  what: string,
+  command: string,
+  file: string,
+  list: readonly unknown[],
+  options: Options,
+): string | Buffer {
   const answer = effectSync(what, "child_process.run", argsOf(file, list, options)) as Answer;
   const [stdout, stderr] = [given(answer.stdout, options.encoding), given(answer.stderr, options.encoding)];
   const error = errorOf(command, answer, "execSync");
-  if (error) throw Object.assign(error, { status: answer.code, signal: answer.signal, stdout, stderr, output: [null, stdout, stderr], pid: answer.pid });
+  if (error)
+    throw Object.assign(error, {
+      status: answer.code,
+      signal: answer.signal,
+      stdout,
+      stderr,
+      output: [null, stdout, stderr],
+      pid: answer.pid,
+    });
   return stdout;
 }
 
 export function execSync(command: string, options: Options = {}): string | Buffer {
-  return checked("child_process.execSync()", command, command, [], { maxBuffer: defaultMaxBuffer, ...options, shell: options.shell || true });
+  return checked("child_process.execSync()", command, command, [], {
+    maxBuffer: defaultMaxBuffer,
+    ...options,
+    shell: options.shell || true,
+  });
 }
 
 export function execFileSync(file: string, args?: unknown, options?: unknown): string | Buffer {
   const [list, chosen] = splitArgs(args, options);
-  return checked("child_process.execFileSync()", [file, ...list].join(" "), file, list, { maxBuffer: defaultMaxBuffer, ...chosen });
+  return checked("child_process.execFileSync()", [file, ...list].join(" "), file, list, {
+    maxBuffer: defaultMaxBuffer,
+    ...chosen,
+  });
 }
 
 export function fork(): never {

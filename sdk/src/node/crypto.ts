@@ -1,6 +1,15 @@
 // node:crypto: digests and chance. Digests are pure and work everywhere; chance is the run's own in the body.
 
-import { getRandomValues as fillRandom, latin1Decode, latin1Encode, random, randomBytes as bytesAtRandom, randomUuid, utf8Encode, vm } from "agentcmd-core";
+import {
+  getRandomValues as fillRandom,
+  latin1Decode,
+  latin1Encode,
+  random,
+  randomBytes as bytesAtRandom,
+  randomUuid,
+  utf8Encode,
+  vm,
+} from "agentcmd-core";
 import { bytesOf } from "../web/encoding";
 import { Buffer } from "./buffer";
 

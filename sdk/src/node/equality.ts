@@ -15,13 +15,21 @@ function equal(a: unknown, b: unknown, seen: [object, object][]): boolean {
   if (a instanceof Error && (a.message !== (b as Error).message || a.name !== (b as Error).name)) return false;
   if (a instanceof Map) {
     const other = b as Map<unknown, unknown>;
-    return a.size === other.size && [...a].every(([key, value]) => other.has(key) && equal(value, other.get(key), inner));
+    return (
+      a.size === other.size && [...a].every(([key, value]) => other.has(key) && equal(value, other.get(key), inner))
+    );
   }
   if (a instanceof Set) {
     const other = b as Set<unknown>;
-    return a.size === other.size && [...a].every((value) => other.has(value) || [...other].some((item) => equal(value, item, inner)));
+    return (
+      a.size === other.size &&
+      [...a].every((value) => other.has(value) || [...other].some((item) => equal(value, item, inner)))
+    );
   }
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;
-  return keys.every((key) => Object.hasOwn(b, key) && equal((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], inner));
+  return keys.every(
+    (key) =>
+      Object.hasOwn(b, key) && equal((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], inner),
+  );
 }

@@ -40,8 +40,14 @@ export class EventEmitter {
 
   off(name: string | symbol, listener: Listener): this {
     const all = this.listeners(name);
-    const at = all.findLastIndex((other) => other === listener || (other as { listener?: Listener }).listener === listener);
-    if (at >= 0) this.map().set(name, all.filter((_, i) => i !== at));
+    const at = all.findLastIndex(
+      (other) => other === listener || (other as { listener?: Listener }).listener === listener,
+    );
+    if (at >= 0)
+      this.map().set(
+        name,
+        all.filter((_, i) => i !== at),
+      );
     return this;
   }
 
@@ -58,7 +64,8 @@ export class EventEmitter {
   emit(name: string | symbol, ...args: unknown[]): boolean {
     const all = this.listeners(name);
     if (all.length === 0) {
-      if (name === "error") throw args[0] instanceof Error ? args[0] : new Error(`Unhandled error event: ${String(args[0])}`);
+      if (name === "error")
+        throw args[0] instanceof Error ? args[0] : new Error(`Unhandled error event: ${String(args[0])}`);
       return false;
     }
     for (const listener of all) listener.apply(this, args);

@@ -20,8 +20,11 @@ const asIs = (value: unknown): unknown => value;
 function pathOf(path: PathLike): string {
   if (typeof path === "string") return path;
   if (path instanceof Uint8Array) return Buffer.from(path).toString();
-  if (typeof path?.href === "string" && path.href.startsWith("file:")) return decodeURIComponent((path as unknown as URLLike).pathname);
-  throw Object.assign(new TypeError('The "path" argument must be a text, a Buffer or a file: URL'), { code: "ERR_INVALID_ARG_TYPE" });
+  if (typeof path?.href === "string" && path.href.startsWith("file:"))
+    return decodeURIComponent((path as unknown as URLLike).pathname);
+  throw Object.assign(new TypeError('The "path" argument must be a text, a Buffer or a file: URL'), {
+    code: "ERR_INVALID_ARG_TYPE",
+  });
 }
 
 interface URLLike {
@@ -43,7 +46,8 @@ function modeOf(mode: unknown): number | undefined {
 
 function dataOf(data: unknown, options: Options): { data: string; encoding: "utf8" | "base64" } {
   const encoding = encodingOf(options) ?? "utf8";
-  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data)) return { data: base64Encode(bytesOf(data)), encoding: "base64" };
+  if (data instanceof ArrayBuffer || ArrayBuffer.isView(data))
+    return { data: base64Encode(bytesOf(data)), encoding: "base64" };
   if (typeof data !== "string") {
     throw Object.assign(new TypeError('The "data" argument must be a text or bytes'), { code: "ERR_INVALID_ARG_TYPE" });
   }
@@ -114,16 +118,28 @@ function readFile(path: PathLike, options?: Options): Call {
 
 function writeFile(path: PathLike, data: unknown, options?: Options): Call {
   const { flag, mode } = fieldsOf(options);
-  return { name: "fs.writeFile", args: { path: pathOf(path), ...dataOf(data, options), flag, mode: modeOf(mode) }, give: nothing };
+  return {
+    name: "fs.writeFile",
+    args: { path: pathOf(path), ...dataOf(data, options), flag, mode: modeOf(mode) },
+    give: nothing,
+  };
 }
 
 function appendFile(path: PathLike, data: unknown, options?: Options): Call {
-  return { name: "fs.appendFile", args: { path: pathOf(path), ...dataOf(data, options), mode: modeOf(fieldsOf(options).mode) }, give: nothing };
+  return {
+    name: "fs.appendFile",
+    args: { path: pathOf(path), ...dataOf(data, options), mode: modeOf(fieldsOf(options).mode) },
+    give: nothing,
+  };
 }
 
 function mkdir(path: PathLike, options?: Options | number): Call {
   const { recursive, mode } = typeof options === "number" ? { recursive: undefined, mode: options } : fieldsOf(options);
-  return { name: "fs.mkdir", args: { path: pathOf(path), recursive, mode: modeOf(mode) }, give: (value) => value ?? undefined };
+  return {
+    name: "fs.mkdir",
+    args: { path: pathOf(path), recursive, mode: modeOf(mode) },
+    give: (value) => value ?? undefined,
+  };
 }
 
 function readdir(path: PathLike, options?: Options): Call {
@@ -142,7 +158,11 @@ function ofPath(name: string, give: Call["give"] = nothing) {
 }
 
 function fromTo(name: string) {
-  return (from: PathLike, to: PathLike): Call => ({ name, args: { from: pathOf(from), to: pathOf(to) }, give: nothing });
+  return (from: PathLike, to: PathLike): Call => ({
+    name,
+    args: { from: pathOf(from), to: pathOf(to) },
+    give: nothing,
+  });
 }
 
 function seconds(time: unknown): number {
@@ -173,15 +193,29 @@ const operations: Record<string, (...args: any[]) => Call> = {
   }),
   cp: (from, to, options) => ({
     name: "fs.cp",
-    args: { from: pathOf(from), to: pathOf(to), recursive: options?.recursive, force: options?.force, errorOnExist: options?.errorOnExist },
+    args: {
+      from: pathOf(from),
+      to: pathOf(to),
+      recursive: options?.recursive,
+      force: options?.force,
+      errorOnExist: options?.errorOnExist,
+    },
     give: nothing,
   }),
   mkdtemp: (prefix) => ({ name: "fs.mkdtemp", args: { prefix: pathOf(prefix) }, give: asIs }),
   realpath: ofPath("fs.realpath", asIs),
   chmod: (path, mode) => ({ name: "fs.chmod", args: { path: pathOf(path), mode: modeOf(mode) }, give: nothing }),
-  symlink: (target, path) => ({ name: "fs.symlink", args: { target: pathOf(target), path: pathOf(path) }, give: nothing }),
+  symlink: (target, path) => ({
+    name: "fs.symlink",
+    args: { target: pathOf(target), path: pathOf(path) },
+    give: nothing,
+  }),
   readlink: ofPath("fs.readlink", asIs),
-  truncate: (path, length) => ({ name: "fs.truncate", args: { path: pathOf(path), length: length ?? 0 }, give: nothing }),
+  truncate: (path, length) => ({
+    name: "fs.truncate",
+    args: { path: pathOf(path), length: length ?? 0 },
+    give: nothing,
+  }),
   utimes: (path, atime, mtime) => ({
     name: "fs.utimes",
     args: { path: pathOf(path), atimeMs: seconds(atime), mtimeMs: seconds(mtime) },
@@ -189,7 +223,17 @@ const operations: Record<string, (...args: any[]) => Call> = {
   }),
 };
 
-const constants = { F_OK: 0, X_OK: 1, W_OK: 2, R_OK: 4, COPYFILE_EXCL: 1, COPYFILE_FICLONE: 2, O_RDONLY: 0, O_WRONLY: 1, O_RDWR: 2 };
+const constants = {
+  F_OK: 0,
+  X_OK: 1,
+  W_OK: 2,
+  R_OK: 4,
+  COPYFILE_EXCL: 1,
+  COPYFILE_FICLONE: 2,
+  O_RDONLY: 0,
+  O_WRONLY: 1,
+  O_RDWR: 2,
+};
 export const promises: Record<string, unknown> = { constants };
 export const fs: Record<string, unknown> = { constants, promises, Stats, Dirent, ...constants };
 
@@ -201,7 +245,8 @@ for (const [name, operation] of Object.entries(operations)) {
   promises[name] = ask;
   fs[name] = (...args: unknown[]): void => {
     const callback = args.pop();
-    if (typeof callback !== "function") throw new TypeError(`fs.${name} needs a callback; fs.promises.${name} does not`);
+    if (typeof callback !== "function")
+      throw new TypeError(`fs.${name} needs a callback; fs.promises.${name} does not`);
     ask(...args).then(
       (value) => callback(null, value),
       (error) => callback(error),

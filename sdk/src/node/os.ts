@@ -15,8 +15,21 @@ export const os: Record<string, unknown> = {
   userInfo: fact("userInfo", ({ username, uid, gid, shell, homedir }) => ({ username, uid, gid, shell, homedir })),
 };
 for (const name of [
-  "platform", "type", "release", "version", "arch", "machine", "hostname", "homedir", "tmpdir", "endianness", "cpus",
-  "totalmem", "freemem", "uptime", "loadavg",
+  "platform",
+  "type",
+  "release",
+  "version",
+  "arch",
+  "machine",
+  "hostname",
+  "homedir",
+  "tmpdir",
+  "endianness",
+  "cpus",
+  "totalmem",
+  "freemem",
+  "uptime",
+  "loadavg",
 ]) {
   os[name] = fact(name);
 }

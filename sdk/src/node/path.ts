@@ -16,7 +16,9 @@ function normalizeSegments(path: string, mayClimb: boolean): string {
 function check(...paths: unknown[]): void {
   for (const path of paths) {
     if (typeof path !== "string") {
-      throw Object.assign(new TypeError(`The "path" argument must be of type string. Received ${typeof path}`), { code: "ERR_INVALID_ARG_TYPE" });
+      throw Object.assign(new TypeError(`The "path" argument must be of type string. Received ${typeof path}`), {
+        code: "ERR_INVALID_ARG_TYPE",
+      });
     }
   }
 }
@@ -88,7 +90,13 @@ function parse(path: string): Parsed {
   const base = basename(path);
   const ext = extname(base);
   const dir = path === base ? "" : dirname(path);
-  return { root, dir: dir === "." && !path.startsWith(".") ? "" : dir, base, ext, name: ext ? base.slice(0, -ext.length) : base };
+  return {
+    root,
+    dir: dir === "." && !path.startsWith(".") ? "" : dir,
+    base,
+    ext,
+    name: ext ? base.slice(0, -ext.length) : base,
+  };
 }
 
 function format(parsed: Partial<Parsed>): string {

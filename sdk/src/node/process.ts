@@ -3,7 +3,18 @@
 import { clock, closureFor, effectSync, logAt, OutsideStepError, queueMicrotask, vm, workingDir } from "agentcmd-core";
 
 /** Read by libraries when they are loaded, to choose how they look or how much they say: unset in the body. */
-const harmless = new Set(["NODE_ENV", "DEBUG", "NODE_DEBUG", "FORCE_COLOR", "NO_COLOR", "COLORTERM", "TERM", "CI", "TEST", "VITEST"]);
+const harmless = new Set([
+  "NODE_ENV",
+  "DEBUG",
+  "NODE_DEBUG",
+  "FORCE_COLOR",
+  "NO_COLOR",
+  "COLORTERM",
+  "TERM",
+  "CI",
+  "TEST",
+  "VITEST",
+]);
 
 function environment(name: string): Record<string, string> {
   const closure = closureFor(`process.env.${name}`);

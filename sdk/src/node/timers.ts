@@ -25,5 +25,8 @@ export const clearImmediate = timers.clearTimeout;
 export const promises = {
   setTimeout: after,
   setImmediate: <T>(value?: T) => Promise.resolve(value),
-  scheduler: { wait: (delay: number, options?: Options) => after(delay, undefined, options), yield: () => Promise.resolve() },
+  scheduler: {
+    wait: (delay: number, options?: Options) => after(delay, undefined, options),
+    yield: () => Promise.resolve(),
+  },
 };

@@ -16,7 +16,12 @@ export function fileURLToPath(url: string | URL): string {
 export function pathToFileURL(file: string): URL {
   const url = new URL("file:///");
   const resolved = (path.resolve as (file: string) => string)(file);
-  url.pathname = resolved.replace(/%/g, "%25").replace(/\\/g, "%5C").replace(/\n/g, "%0A").replace(/\?/g, "%3F").replace(/#/g, "%23");
+  url.pathname = resolved
+    .replace(/%/g, "%25")
+    .replace(/\\/g, "%5C")
+    .replace(/\n/g, "%0A")
+    .replace(/\?/g, "%3F")
+    .replace(/#/g, "%23");
   return url;
 }
 

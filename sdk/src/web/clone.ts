@@ -33,7 +33,10 @@ function clone(value: unknown, seen: Map<object, object>): unknown {
     for (const inner of value) copy.add(clone(inner, seen));
     return copy;
   }
-  const copy = keep(Array.isArray(value) ? new Array(value.length) : isError(value) ? cloneError(value) : {}) as Record<string, unknown>;
+  const copy = keep(Array.isArray(value) ? new Array(value.length) : isError(value) ? cloneError(value) : {}) as Record<
+    string,
+    unknown
+  >;
   for (const key of Object.keys(value)) copy[key] = clone((value as Record<string, unknown>)[key], seen);
   return copy;
 }
@@ -41,7 +44,11 @@ function clone(value: unknown, seen: Map<object, object>): unknown {
 function cloneView(view: ArrayBufferView, seen: Map<object, object>): object {
   const buffer = clone(view.buffer, seen) as ArrayBuffer;
   // A Buffer becomes the plain array that it is, as in Node.
-  const Kind = (view instanceof Uint8Array ? Uint8Array : view.constructor) as new (buffer: ArrayBuffer, offset: number, length: number) => object;
+  const Kind = (view instanceof Uint8Array ? Uint8Array : view.constructor) as new (
+    buffer: ArrayBuffer,
+    offset: number,
+    length: number,
+  ) => object;
   const length = view instanceof DataView ? view.byteLength : (view as Uint8Array).length;
   return new Kind(buffer, view.byteOffset, length);
 }

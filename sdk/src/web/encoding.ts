@@ -69,7 +69,9 @@ function lengthOfWhole(bytes: Uint8Array): number {
 
 export function bytesOf(input: ArrayBufferView | ArrayBuffer | undefined): Uint8Array {
   if (input === undefined) return new Uint8Array(0);
-  return ArrayBuffer.isView(input) ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength) : new Uint8Array(input);
+  return ArrayBuffer.isView(input)
+    ? new Uint8Array(input.buffer, input.byteOffset, input.byteLength)
+    : new Uint8Array(input);
 }
 
 export function btoa(text: string): string {

@@ -1,6 +1,16 @@
 // fetch for closures. A body is whole when it arrives; there are no streams.
 
-import { AbortError, type AbortSignal, base64Decode, base64Encode, beginEffect, cancelEffect, closureFor, utf8Decode, utf8Encode } from "agentcmd-core";
+import {
+  AbortError,
+  type AbortSignal,
+  base64Decode,
+  base64Encode,
+  beginEffect,
+  cancelEffect,
+  closureFor,
+  utf8Decode,
+  utf8Encode,
+} from "agentcmd-core";
 import { bytesOf } from "./encoding";
 import { URLSearchParams } from "./url";
 
@@ -11,7 +21,10 @@ export class Headers {
 
   constructor(init?: HeadersInit | null) {
     if (!init) return;
-    const pairs = typeof (init as Iterable<unknown>)[Symbol.iterator] === "function" ? (init as Iterable<[string, string]>) : Object.entries(init as Record<string, string>);
+    const pairs =
+      typeof (init as Iterable<unknown>)[Symbol.iterator] === "function"
+        ? (init as Iterable<[string, string]>)
+        : Object.entries(init as Record<string, string>);
     for (const [name, value] of pairs) this.append(name, value);
   }
 

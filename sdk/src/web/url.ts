@@ -3,7 +3,14 @@
 
 import { utf8Decode, utf8Encode } from "agentcmd-core";
 
-const defaultPorts: Record<string, string> = { "http:": "80", "https:": "443", "ws:": "80", "wss:": "443", "ftp:": "21", "file:": "" };
+const defaultPorts: Record<string, string> = {
+  "http:": "80",
+  "https:": "443",
+  "ws:": "80",
+  "wss:": "443",
+  "ftp:": "21",
+  "file:": "",
+};
 
 function isSpecial(protocol: string): boolean {
   return Object.hasOwn(defaultPorts, protocol);
@@ -128,8 +135,7 @@ export class URLSearchParams {
   }
 
   toString(): string {
-    const part = (text: string): string =>
-      percentEncode(text, "!\"#$%&'()+,/:;<=>?@[\\]^`{|}~").replace(/%20/g, "+");
+    const part = (text: string): string => percentEncode(text, "!\"#$%&'()+,/:;<=>?@[\\]^`{|}~").replace(/%20/g, "+");
     return this.list.map(([name, value]) => `${part(name)}=${part(value)}`).join("&");
   }
 }
@@ -257,7 +263,8 @@ export class URL {
   }
 
   set pathname(value: string) {
-    if (!this.parts.opaque) this.parts.path = normalized(String(value).split(/[\\/]/), isSpecial(this.parts.protocol), /^[\\/]/.test(value));
+    if (!this.parts.opaque)
+      this.parts.path = normalized(String(value).split(/[\\/]/), isSpecial(this.parts.protocol), /^[\\/]/.test(value));
   }
 
   get search(): string {
@@ -327,10 +334,19 @@ function parse(given: string, base: Parts | undefined): Parts | null {
   const empty = { username: "", password: "", host: null, port: "", opaque: false };
 
   const isRelative = !scheme || (special && protocol === base?.protocol && !rest.startsWith("/"));
-  if (!isRelative && special && protocol !== "file:") return withAuthority(protocol, rest.replace(/^\/*/, ""), query, fragment);
+  if (!isRelative && special && protocol !== "file:")
+    return withAuthority(protocol, rest.replace(/^\/*/, ""), query, fragment);
   if (rest.startsWith("//")) return withAuthority(protocol, rest.slice(2), query, fragment);
   if (!isRelative) {
-    if (rest.startsWith("/") || special) return { ...empty, protocol, host: special ? "" : null, path: normalized(rest.split("/"), special, true), query, fragment };
+    if (rest.startsWith("/") || special)
+      return {
+        ...empty,
+        protocol,
+        host: special ? "" : null,
+        path: normalized(rest.split("/"), special, true),
+        query,
+        fragment,
+      };
     const opaque = rest.split(" ").map((part) => percentEncode(part, ""));
     return { ...empty, protocol, path: opaque.join(" "), opaque: true, query, fragment };
   }
@@ -386,7 +402,10 @@ function hostOf(text: string, protocol: string): string | null {
   if (text.startsWith("[")) return ipv6Of(text);
   if (!isSpecial(protocol)) return /[\0\t\n\r #/<>?@[\\\]^|]/.test(text) ? null : percentEncode(text, "");
   const name = percentDecode(text).normalize("NFKC").toLowerCase();
-  const ascii = name.split(".").map((label) => (/^[\0-\x7f]*$/.test(label) ? label : `xn--${punycode(label)}`)).join(".");
+  const ascii = name
+    .split(".")
+    .map((label) => (/^[\0-\x7f]*$/.test(label) ? label : `xn--${punycode(label)}`))
+    .join(".");
   if (/[\0-\x20"#%/:<>?@[\\\]^`{|}\x7f]/.test(ascii)) return null;
   return ipv4Of(ascii);
 }
@@ -427,7 +446,9 @@ function ipv6Of(text: string): string | null {
   if (all.some((group) => !/^[0-9a-f]{1,4}$/.test(group))) return null;
   const plain = all.map((group) => Number.parseInt(group, 16).toString(16));
   const zeros = /(?:^|:)0(?::0)+(?=:|$)/g;
-  const longest = (plain.join(":").match(zeros) ?? []).sort((a, b) => b.replace(/^:/, "").length - a.replace(/^:/, "").length)[0];
+  const longest = (plain.join(":").match(zeros) ?? []).sort(
+    (a, b) => b.replace(/^:/, "").length - a.replace(/^:/, "").length,
+  )[0];
   if (!longest) return `[${plain.join(":")}]`;
   const joined = plain.join(":");
   const at = joined.indexOf(longest);
