@@ -1,7 +1,7 @@
 // Closures of step.run: the only code that may touch the world. Each is an owner of its own, with the real clock,
 // real chance and plain timers, and reaches the world through effects that the driver performs.
 
-import { failureOf, OutsideStepError } from "./errors";
+import { type Failure, failureOf, OutsideStepError } from "./errors";
 import { encode } from "./json";
 import { isOpen } from "./pending";
 import { vm } from "./vm";
@@ -12,14 +12,17 @@ export class Closure {
   ended = false;
   /** Read once, then kept: two reads in one closure agree. */
   env: Record<string, string> | undefined;
-  /** Ends it with an error that none of its promises would carry, as of a timer's callback. */
-  fail: (thrown: unknown) => void = () => {};
   constructor(
     readonly key: string,
     readonly name: string,
     readonly attempt: number,
     readonly phase: string,
   ) {}
+
+  /** Ends it with an error: its own, or one that none of its promises would carry, as of a timer's callback. */
+  fail(thrown: unknown): void {
+    end(this, { failure: failureOf(thrown) });
+  }
 }
 
 interface Registered {
@@ -42,32 +45,46 @@ export function forget(key: string): void {
 }
 
 export function nextClosure(): string | undefined {
-  waiting = waiting.filter(isOpen);
-  return waiting.shift();
+  for (;;) {
+    const key = waiting.shift();
+    if (key === undefined || isOpen(key)) return key;
+  }
 }
 
 export function beginClosure(key: string, attempt: number): void {
   const what = registered.get(key);
   if (!what) throw new Error(`There is no closure ${key} to begin`);
-  waiting = waiting.filter((other) => other !== key);
+  if (waiting.length > 0) waiting = waiting.filter((other) => other !== key);
   const closure = new Closure(key, what.name, attempt, what.phase);
   vm.owner = closure;
-  const run = async (): Promise<unknown> => what.body();
-  const result = new Promise<unknown>((resolve, reject) => {
-    closure.fail = reject;
-    run().then(resolve, reject);
-  });
-  result
-    .then((value) => encode(value, `step.run("${what.name}") returned`))
-    .then(
-      (output) => end(closure, { output }),
-      (thrown) => end(closure, { failure: failureOf(thrown) }),
-    );
+  try {
+    const value = what.body();
+    if (value instanceof Promise || typeof (value as PromiseLike<unknown> | null)?.then === "function") {
+      (value as PromiseLike<unknown>).then(
+        (settled) => succeed(closure, settled),
+        (thrown) => closure.fail(thrown),
+      );
+    } else succeed(closure, value);
+  } catch (thrown) {
+    closure.fail(thrown);
+  }
 }
 
-function end(closure: Closure, how: object): void {
+function succeed(closure: Closure, value: unknown): void {
+  let output: string;
+  try {
+    output = encode(value, `step.run("${closure.name}") returned`);
+  } catch (thrown) {
+    closure.fail(thrown);
+    return;
+  }
+  end(closure, { output });
+}
+
+function end(closure: Closure, how: { output: string } | { failure: Failure }): void {
+  if (closure.ended) return;
   closure.ended = true;
-  for (const [id, effect] of [...effects]) {
+  for (const [id, effect] of effects) {
     if (effect.closure === closure) cancelEffect(id);
   }
   vm.host.closureEnded(JSON.stringify({ key: closure.key, attempt: closure.attempt, ...how }));

@@ -11,6 +11,9 @@ export function decode(text: string): unknown {
 /** `what` begins the message: `step.run("load") returned`. */
 export function encode(value: unknown, what: string): string {
   if (value === undefined) return undefinedText;
+  if (value === null || typeof value === "number" || typeof value === "string" || typeof value === "boolean") {
+    return JSON.stringify(value);
+  }
   let text: string | undefined;
   try {
     text = JSON.stringify(value, refuseLossy);

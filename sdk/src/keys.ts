@@ -5,9 +5,11 @@ import { hexEncode, latin1Decode, latin1Encode, utf8Encode } from "./text";
 import { vm } from "./vm";
 
 const slugLength = 64;
+const isSlug = /^[a-z0-9]+(?:-[a-z0-9]+)*$/;
 
 /** Lower case; blanks and underscores become dashes; all else but a-z, 0-9 and dashes is dropped. */
 export function slugOf(id: string): string {
+  if (isSlug.test(id) && id.length <= slugLength) return id;
   return id
     .toLowerCase()
     .replace(/[\s_]+/g, "-")

@@ -1,6 +1,6 @@
 // The value of sdk.js: what the worker program calls, and nothing that workflow code sees (host.d.ts).
 
-import { beginClosure, effectAnswered, nextClosure } from "./closures";
+import { beginClosure, effectAnswered, forget, nextClosure } from "./closures";
 import type { Failure } from "./errors";
 import { installGlobals } from "./globals";
 import { makeHermetic } from "./hermetic";
@@ -78,8 +78,10 @@ function apply(job: Exclude<Job, { job: "closure" }>): void {
     case "start":
       return start(job);
     case "resolve":
+      forget(job.key);
       return resolve(job.key, job.output);
     case "reject":
+      forget(job.key);
       return reject(job.key, job.failure);
     case "fire":
       return resolve(job.key, undefined);

@@ -185,6 +185,7 @@ function whileItCanGoOn(body: () => unknown): Promise<unknown> {
 
 /** So many turns of the promise queue without a step, a timer or an end mean that none will come. */
 const patience = 100_000;
+const settled = Promise.resolve();
 let watching = false;
 
 /** Called with each job. What the body waits for must have a name; a promise that nobody settles has none. */
@@ -196,13 +197,13 @@ export function watchForStall(): void {
     if (over || anyOpen()) {
       watching = false;
     } else if (++turns < patience) {
-      Promise.resolve().then(turn);
+      settled.then(turn);
     } else {
       watching = false;
       endNow?.(stalled());
     }
   };
-  Promise.resolve().then(turn);
+  settled.then(turn);
 }
 
 function stalled(): Error {

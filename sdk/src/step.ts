@@ -43,8 +43,11 @@ export function askFor(type: string, id: string, request: Request): Promise<unkn
   return promise;
 }
 
+const noOptions: Config = {};
+const bareInput = '{"config":{},"options":{}}';
+
 function optionsOf(options: Config | undefined, what: string): Config {
-  if (options?.timeout === undefined) return options ?? {};
+  if (options?.timeout === undefined) return options ?? noOptions;
   return { ...options, timeout: milliseconds(options.timeout, `${what}: timeout`) };
 }
 
@@ -122,13 +125,11 @@ function run(first: unknown, second?: unknown, third?: unknown): Promise<unknown
   admit(what);
   const scope = here();
   const options = optionsOf((withId ? third : second) as Config | undefined, what);
-  const input = encode({ config: {}, options }, `${what} was given`);
+  const input = options === noOptions ? bareInput : encode({ config: {}, options }, `${what} was given`);
   const key = keyOf(scope.path, id);
   const promise = waitFor(key, "step");
   command({ c: "step", key, type: "run", name: id, phase: scope.phase, input });
   closures.register(key, id, scope.phase, body as () => unknown);
-  const forget = (): void => closures.forget(key);
-  promise.then(forget, forget);
   return promise;
 }
 

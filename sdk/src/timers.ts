@@ -32,7 +32,11 @@ export class Timeout {
     if (this.owner) {
       const { id, value } = beginEffect("setTimeout()", "timer", { ms: this.delay });
       this.stop = () => cancelEffect(id);
-      value.then(() => this.fire(), this.owner.fail);
+      const owner = this.owner;
+      value.then(
+        () => this.fire(),
+        (thrown) => owner.fail(thrown),
+      );
       return;
     }
     const scope = here();
