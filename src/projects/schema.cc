@@ -1,0 +1,206 @@
+#include "projects/schema.h"
+
+// Without it valijson aborts the process where it would throw.
+#define VALIJSON_USE_EXCEPTIONS 1
+
+#include "base/text.h"
+#include "projects/suggestion.h"
+
+#include <fmt/format.h>
+#include <valijson/adapters/nlohmann_json_adapter.hpp>
+#include <valijson/schema.hpp>
+#include <valijson/schema_parser.hpp>
+#include <valijson/validation_results.hpp>
+#include <valijson/validator.hpp>
+
+#include <algorithm>
+#include <exception>
+
+namespace agentcmd::projects {
+namespace {
+
+// valijson has no adapter for the ordered kind.
+nlohmann::json unordered(const Json& json) {
+  return nlohmann::json::parse(to_text(json));
+}
+
+const Json* member(const Json* json, std::string_view key) {
+  if (json == nullptr || !json->is_object()) return nullptr;
+  const auto found = json->find(key);
+  return found == json->end() ? nullptr : &*found;
+}
+
+// A place in the value, with the part of the schema that describes it as far as `properties` and
+// `items` lead there.
+struct Place {
+  std::string path;
+  const Json* value = nullptr;
+  const Json* schema = nullptr;
+};
+
+void descend(Place& place, const std::string& step) {
+  if (place.value != nullptr && place.value->is_array()) {
+    const auto index = std::strtoull(step.c_str(), nullptr, 10);
+    place.path += fmt::format("[{}]", index);
+    place.value = index < place.value->size() ? &place.value->at(index) : nullptr;
+    place.schema = member(place.schema, "items");
+    if (place.schema != nullptr && place.schema->is_array()) {
+      place.schema = index < place.schema->size() ? &place.schema->at(index) : nullptr;
+    }
+    return;
+  }
+  place.path += "." + step;
+  place.value = member(place.value, step);
+  place.schema = member(member(place.schema, "properties"), step);
+}
+
+// valijson's context is {"<root>", "[name]", "[3]"}.
+Place place_of(const std::vector<std::string>& context, Place root) {
+  for (const auto& part : context) {
+    if (part == "<root>" || part.size() < 2) continue;
+    descend(root, part.substr(1, part.size() - 2));
+  }
+  return root;
+}
+
+std::string type_name(const Json* value) {
+  if (value == nullptr) return "nothing";
+  if (value->is_number_integer()) return "integer";
+  return value->type_name();
+}
+
+std::string words_of_one(const Json& name) {
+  return name.is_string() ? name.get<std::string>() : to_text(name);
+}
+
+std::string words_of(const Json* names) {
+  if (names == nullptr) return "another type";
+  if (!names->is_array()) return words_of_one(*names);
+  std::vector<std::string> words;
+  for (const auto& name : *names) words.push_back(words_of_one(name));
+  return join(words, " or ");
+}
+
+std::string expected_type(const Place& place) {
+  return fmt::format("expected {}, got {}", words_of(member(place.schema, "type")),
+                     type_name(place.value));
+}
+
+std::string expected_one_of(const Place& place) {
+  const auto* allowed = member(place.schema, "enum");
+  if (allowed == nullptr || place.value == nullptr) return "not one of the allowed values";
+  std::vector<std::string> words;
+  for (const auto& value : *allowed) words.push_back(to_text(value));
+  return fmt::format("{} is not one of {}", to_text(*place.value), join(words, ", "));
+}
+
+std::string unknown_properties(const Place& place) {
+  const auto known =
+      place.schema == nullptr ? std::vector<std::string>{} : property_names(*place.schema);
+  std::string text;
+  for (const auto& [key, value] : place.value->items()) {
+    if (std::ranges::count(known, key) > 0) continue;
+    if (!text.empty()) text += "; ";
+    text += fmt::format("'{}' is not known here.{}", key, did_you_mean(key, known));
+  }
+  if (!known.empty()) text += fmt::format(" Known: {}", join(known, ", "));
+  return text;
+}
+
+std::string lower_first(std::string text) {
+  if (!text.empty() && text[0] >= 'A' && text[0] <= 'Z') {
+    text[0] = static_cast<char>(text[0] - 'A' + 'a');
+  }
+  if (text.ends_with('.')) text.pop_back();
+  return text;
+}
+
+// Whether the message only says that something further inside does not fit, which has a message of
+// its own.
+bool is_consequence(std::string_view description) {
+  return description.starts_with("Failed to validate against schema associated with") ||
+         description.starts_with("Failed to validate item #") ||
+         description.starts_with("Failed to validate against child schema") ||
+         description.starts_with("Failed to validate against additional properties");
+}
+
+std::string in_plain_words(const Place& place, const std::string& description) {
+  if (description.contains("'type' constraint")) return expected_type(place);
+  if (description.contains("enum values")) return expected_one_of(place);
+  if (description.starts_with("Object contains a property")) return unknown_properties(place);
+  if (description.contains("anyOf") || description.contains("exactly one child")) {
+    return "fits none of the allowed forms";
+  }
+  if (description.contains("'pattern'")) {
+    const auto* pattern = member(place.schema, "pattern");
+    return pattern == nullptr ? "does not match the pattern"
+                              : fmt::format("does not match the pattern {}", words_of(pattern));
+  }
+  if (description.contains("'const'")) {
+    const auto* only = member(place.schema, "const");
+    return only == nullptr ? "not the allowed value" : "must be " + to_text(*only);
+  }
+  return lower_first(description);
+}
+
+std::string as_line(const Place& place, const std::string& description) {
+  constexpr std::string_view missing = "Missing required property '";
+  if (description.starts_with(missing)) {
+    const auto name = description.substr(missing.size(), description.rfind('\'') - missing.size());
+    return fmt::format("{}.{}: missing", place.path, name);
+  }
+  return fmt::format("{}: {}", place.path, in_plain_words(place, description));
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> violations(const Json& schema, const Json& value,
+                                            std::string_view root) {
+  const auto plain_schema = unordered(schema);
+  const auto plain_value = unordered(value);
+  std::vector<std::string> lines;
+  try {
+    valijson::Schema parsed;
+    valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(plain_schema),
+                                            parsed);
+    valijson::ValidationResults results;
+    valijson::Validator().validate(parsed, valijson::adapters::NlohmannJsonAdapter(plain_value),
+                                   &results);
+    for (const auto& error : results) {
+      if (is_consequence(error.description)) continue;
+      const auto place = place_of(error.context, {std::string(root), &value, &schema});
+      auto line = as_line(place, error.description);
+      if (std::ranges::count(lines, line) == 0) lines.push_back(std::move(line));
+    }
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("argsSchema cannot be used: {}", error.what()));
+  }
+  return lines;
+}
+
+bool fill_defaults(const Json& schema, Json& value) {
+  const auto* properties = member(&schema, "properties");
+  if (properties == nullptr || !properties->is_object() || !value.is_object()) return false;
+  bool added = false;
+  for (const auto& [name, described] : properties->items()) {
+    const auto* otherwise = member(&described, "default");
+    if (!value.contains(name)) {
+      if (otherwise == nullptr) continue;
+      value[name] = *otherwise;
+      added = true;
+    }
+    added = fill_defaults(described, value[name]) || added;
+  }
+  return added;
+}
+
+std::vector<std::string> property_names(const Json& schema) {
+  std::vector<std::string> names;
+  const auto* properties = member(&schema, "properties");
+  if (properties == nullptr || !properties->is_object()) return names;
+  for (const auto& [name, described] : properties->items()) names.push_back(name);
+  return names;
+}
+
+}  // namespace agentcmd::projects
