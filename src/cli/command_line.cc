@@ -1,0 +1,265 @@
+#include "cli/command_line.h"
+
+#include "base/text.h"
+#include "cli/exit_code.h"
+#include "projects/suggestion.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <memory>
+#include <sstream>
+
+namespace agentcmd::cli {
+namespace {
+
+constexpr auto not_started = static_cast<int>(ExitCode::not_started);
+
+// The commands as CLI11 knows them. Each fills its own struct, and `chosen` makes the command of
+// the one that was typed.
+class CommandLine {
+ public:
+  CommandLine() : app_("Runs AI coding agents through durable multi-step workflows.", "agentcmd") {
+    app_.require_subcommand(1);
+    app_.fallthrough();
+    app_.add_option("--home", home_, "Folder for agentcmd's own data (default ~/.agentcmd)");
+    app_.add_option("--log-level", log_level_, "trace, debug, info, warn, error or fatal");
+    add_init();
+    add_run();
+    add_runs();
+    add_definitions();
+    add_config();
+    add_version();
+  }
+
+  std::variant<Parsed, Refused> parse(std::vector<std::string> words) {
+    std::ranges::reverse(words);  // as CLI11 wants them
+    try {
+      app_.parse(std::move(words));
+    } catch (const CLI::CallForHelp&) {
+      return Refused{0, app_.help(), ""};
+    } catch (const CLI::ParseError& error) {
+      return refusal(error);
+    }
+    Parsed parsed{chosen_(), {}};
+    if (!home_.empty()) parsed.settings["home"] = home_;
+    if (verbose_) parsed.settings["logLevel"] = "info";
+    if (!log_level_.empty()) parsed.settings["logLevel"] = log_level_;
+    return parsed;
+  }
+
+ private:
+  // `value` lives as long as the command line.
+  template <typename T>
+  std::shared_ptr<T> command(CLI::App* sub) {
+    auto value = std::make_shared<T>();
+    sub->fallthrough();
+    sub->callback([this, value] { choose<T>(value); });
+    return value;
+  }
+
+  // Called by CLI11 from the innermost command outwards; the first one is meant.
+  template <typename T>
+  void choose(std::shared_ptr<T> value) {
+    if (!chosen_) chosen_ = [value]() -> Command { return *value; };
+  }
+
+  static void json_flag(CLI::App* sub, bool& target, const char* help = "Print one JSON document") {
+    sub->add_flag("--json", target, help);
+  }
+
+  static void project_option(CLI::App* sub, std::string& target, const char* help) {
+    sub->add_option("--project", target, help)->type_name("DIR");
+  }
+
+  void add_init() {
+    auto* sub = app_.add_subcommand("init", "Make a folder a project, with a sample definition");
+    auto value = command<InitCommand>(sub);
+    sub->add_option("DIR", value->folder, "The folder (default: this one)");
+    json_flag(sub, value->json);
+  }
+
+  void add_run() {
+    auto* sub = app_.add_subcommand("run", "Run a workflow to its end");
+    auto v = command<RunCommand>(sub);
+    sub->add_option("DEFINITION", v->definition, "Id of a definition, or path of its file")
+        ->required();
+    project_option(sub, v->project, "The project (default: the nearest parent with .agent)");
+    sub->add_option("--name", v->name, "A name for the run");
+    sub->add_option("--args", v->args, "Arguments, as a JSON object or @FILE")
+        ->type_name("JSON|@FILE");
+    sub->add_option("--arg", v->pairs, "One argument; may be repeated")
+        ->type_name("KEY=VALUE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
+    sub->add_option("--mode", v->mode, "Where to work: stay, branch or worktree (default stay)")
+        ->check(CLI::IsMember({"stay", "branch", "worktree"}));
+    sub->add_option("--branch", v->branch, "Branch to work on (modes branch and worktree)");
+    sub->add_option("--base", v->base, "What a new branch starts from");
+    sub->add_flag("--preserve", v->preserve,
+                  "Keep the worktree, or stay on the branch, at the end");
+    sub->add_option("--agents", v->agents, "Put the scripted agent in the place of every agent")
+        ->type_name("scripted:FILE");
+    json_flag(sub, v->json, "Print one JSON object a line as things happen");
+    add_detach_and_quiet(sub, v->detach, v->quiet);
+  }
+
+  void add_detach_and_quiet(CLI::App* sub, bool& detach, bool& quiet) {
+    sub->add_flag("--detach", detach, "Go on in the background; print the run's id");
+    sub->add_flag("-q,--quiet", quiet, "Only say how it ended");
+    sub->add_flag("-v,--verbose", verbose_, "Also print log messages of agentcmd itself");
+  }
+
+  template <typename T>
+  std::pair<CLI::App*, std::shared_ptr<T>> runs_command(CLI::App* runs, const char* name,
+                                                        const char* help) {
+    auto* sub = runs->add_subcommand(name, help);
+    auto value = command<T>(sub);
+    sub->add_option("ID", value->run, "The run; a unique beginning of its id is enough")
+        ->required();
+    json_flag(sub, value->json);
+    return {sub, value};
+  }
+
+  void add_runs() {
+    auto* runs = app_.add_subcommand("runs", "List, show and steer runs");
+    auto list = command<RunsListCommand>(runs);
+    add_list_options(runs, *list);
+    auto* sub = runs->add_subcommand("list", "Newest first");
+    sub->fallthrough();
+    sub->callback([this, list] { choose<RunsListCommand>(list); });
+    add_list_options(sub, *list);
+    runs_command<RunsShowCommand>(runs, "show", "Steps, result, artifacts and where things are");
+    auto [logs, logs_value] =
+        runs_command<RunsLogsCommand>(runs, "logs", "What its steps printed, in order");
+    logs->add_option("--step", logs_value->step, "Only this step (its key, or the end of it)");
+    logs->add_flag("-f,--follow", logs_value->follow, "Go on until the run ends");
+    runs_command<RunsHistoryCommand>(runs, "history", "Its events");
+    auto [resume, resume_value] = runs_command<RunsResumeCommand>(
+        runs, "resume", "Go on with a run that was interrupted or paused");
+    add_detach_and_quiet(resume, resume_value->detach, resume_value->quiet);
+    runs_command<RunsCancelCommand>(runs, "cancel", "End a run, with its clean-up steps");
+  }
+
+  void add_list_options(CLI::App* sub, RunsListCommand& list) {
+    project_option(sub, list.project, "Only runs of this project");
+    sub->add_option("--status", list.status, "Only runs of this status")
+        ->check(CLI::IsMember(
+            {"queued", "running", "waiting", "paused", "completed", "failed", "cancelled"}));
+    sub->add_option("--limit", list.limit, "At most so many (default 50)")
+        ->check(CLI::Range(1, 100000));
+    json_flag(sub, list.json);
+  }
+
+  void add_definitions() {
+    auto* group = app_.add_subcommand("definitions", "List and check workflow definitions");
+    group->require_subcommand(1);
+    group->fallthrough();
+    for (const bool check : {false, true}) {
+      auto* sub = group->add_subcommand(
+          check ? "check" : "list",
+          check ? "Load each, and say what in them a replay could notice" : "Those of the project");
+      auto value = command<DefinitionsCommand>(sub);
+      value->check = check;
+      project_option(sub, value->project, "The project (default: the nearest parent with .agent)");
+      json_flag(sub, value->json);
+    }
+  }
+
+  void add_config() {
+    auto* sub = app_.add_subcommand("config", "Show the settings and where each comes from");
+    auto value = command<ConfigCommand>(sub);
+    sub->add_flag("--show", show_, "Show them (the default)");
+    json_flag(sub, value->json);
+  }
+
+  void add_version() {
+    auto* sub = app_.add_subcommand("version", "Show the version");
+    auto value = command<VersionCommand>(sub);
+    json_flag(sub, value->json);
+  }
+
+  // The command that the words got to before they went wrong.
+  const CLI::App* innermost() const {
+    const CLI::App* at = &app_;
+    while (true) {
+      const auto below = at->get_subcommands();
+      if (below.empty()) return at;
+      at = below.back();
+    }
+  }
+
+  static std::vector<std::string> option_names(const CLI::App* app) {
+    std::vector<std::string> names;
+    for (; app != nullptr; app = app->get_parent()) {
+      for (const auto* option : app->get_options()) {
+        for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+      }
+    }
+    return names;
+  }
+
+  static std::vector<std::string> subcommand_names(const CLI::App* app) {
+    std::vector<std::string> names;
+    for (const auto* sub : app->get_subcommands([](const CLI::App*) { return true; })) {
+      names.push_back(sub->get_name());
+    }
+    return names;
+  }
+
+  std::string name_of(const CLI::App* app) const {
+    std::string name = app->get_name();
+    for (app = app->get_parent(); app != nullptr; app = app->get_parent()) {
+      name = app->get_name() + " " + name;
+    }
+    return name;
+  }
+
+  std::string what_is_wrong(const CLI::ParseError& error, const CLI::App* at) const {
+    const auto left = app_.remaining(true);
+    if (!left.empty() && left.front().starts_with("-")) {
+      const auto flag = left.front().substr(0, left.front().find('='));
+      return fmt::format("'{}' has no flag '{}'.{}", name_of(at), flag,
+                         projects::did_you_mean(flag, option_names(at)));
+    }
+    const auto commands = subcommand_names(at);
+    if (!left.empty() && !commands.empty()) {
+      return fmt::format("no command '{} {}'.{} There are: {}", name_of(at), left.front(),
+                         projects::did_you_mean(left.front(), commands), join(commands, ", "));
+    }
+    if (!left.empty()) {
+      return fmt::format("'{}': '{}' is one word too many", name_of(at), left.front());
+    }
+    if (!commands.empty() && error.get_name() == "RequiredError") {
+      return fmt::format("'{}' needs a command: {}", name_of(at), join(commands, ", "));
+    }
+    return fmt::format("'{}': {}", name_of(at), error.what());
+  }
+
+  Refused refusal(const CLI::ParseError& error) const {
+    const auto* at = innermost();
+    return {not_started, "",
+            fmt::format("agentcmd: {}\nSee: {} --help\n", what_is_wrong(error, at), name_of(at))};
+  }
+
+  CLI::App app_;
+  std::string home_;
+  std::string log_level_;
+  bool verbose_ = false;
+  bool show_ = false;
+  std::function<Command()> chosen_;
+};
+
+}  // namespace
+
+std::variant<Parsed, Refused> parse_command_line(std::vector<std::string> words) {
+  // `agentcmd --version` is what people try first.
+  if (words.size() == 1 && (words[0] == "--version" || words[0] == "-V")) words[0] = "version";
+  if (words.empty()) words.emplace_back("--help");
+  return CommandLine().parse(std::move(words));
+}
+
+}  // namespace agentcmd::cli

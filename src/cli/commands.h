@@ -1,0 +1,88 @@
+#pragma once
+// What the user may ask for, as values. command_line.h makes them from the words typed; dispatch.h
+// carries them out.
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace agentcmd::cli {
+
+struct VersionCommand {
+  bool json = false;
+};
+
+struct ConfigCommand {
+  bool json = false;
+};
+
+struct InitCommand {
+  std::string folder = ".";
+  bool json = false;
+};
+
+struct RunCommand {
+  std::string definition;
+  std::string project;  // empty: the nearest parent with .agent
+  std::string name;
+  std::optional<std::string> args;  // JSON, or @FILE
+  std::vector<std::string> pairs;   // of --arg
+  std::string mode = "stay";
+  std::string branch;
+  std::string base;
+  bool preserve = false;
+  std::string agents;
+  bool json = false;
+  bool detach = false;
+  bool quiet = false;
+};
+
+struct RunsListCommand {
+  std::string project;
+  std::string status;
+  std::size_t limit = 50;
+  bool json = false;
+};
+
+struct RunsShowCommand {
+  std::string run;
+  bool json = false;
+};
+
+struct RunsLogsCommand {
+  std::string run;
+  std::string step;
+  bool follow = false;
+  bool json = false;
+};
+
+struct RunsHistoryCommand {
+  std::string run;
+  bool json = false;
+};
+
+struct RunsResumeCommand {
+  std::string run;
+  bool json = false;
+  bool detach = false;
+  bool quiet = false;
+};
+
+struct RunsCancelCommand {
+  std::string run;
+  bool json = false;
+};
+
+struct DefinitionsCommand {
+  std::string project;
+  bool check = false;  // also says what a replay could notice, and fails when a file is broken
+  bool json = false;
+};
+
+using Command = std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand,
+                             RunsListCommand, RunsShowCommand, RunsLogsCommand, RunsHistoryCommand,
+                             RunsResumeCommand, RunsCancelCommand, DefinitionsCommand>;
+
+}  // namespace agentcmd::cli

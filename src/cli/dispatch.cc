@@ -1,0 +1,51 @@
+#include "cli/dispatch.h"
+
+#include "base/fault.h"
+#include "cli/exit_code.h"
+
+#include <variant>
+
+namespace agentcmd::cli {
+namespace {
+
+struct Carry {
+  Services& services;
+
+  Task<int> operator()(RunCommand& command) const { return run_workflow(services, command); }
+  Task<int> operator()(RunsListCommand& command) const { return list_runs(services, command); }
+  Task<int> operator()(RunsShowCommand& command) const { return show_run(services, command); }
+  Task<int> operator()(RunsLogsCommand& command) const { return show_logs(services, command); }
+  Task<int> operator()(RunsHistoryCommand& command) const {
+    return show_history(services, command);
+  }
+  Task<int> operator()(RunsResumeCommand& command) const { return resume_run(services, command); }
+  Task<int> operator()(RunsCancelCommand& command) const { return cancel_run(services, command); }
+  Task<int> operator()(DefinitionsCommand& command) const {
+    return list_definitions(services, command);
+  }
+  template <typename Plain>
+  Task<int> operator()(Plain&) const {
+    throw Bug("a command that needs no loop was dispatched to it");
+  }
+};
+
+}  // namespace
+
+store::Store& Services::store() {
+  if (!opened) {
+    store::prepare(home);
+    opened = store::open_store(executor, home);
+  }
+  return *opened;
+}
+
+Task<int> dispatch(Services& services, Command command) {
+  co_return co_await std::visit(Carry{services}, command);
+}
+
+int refuse(Services& services, const Error& error) {
+  services.output.complain(error.message);
+  return static_cast<int>(ExitCode::not_started);
+}
+
+}  // namespace agentcmd::cli

@@ -1,0 +1,35 @@
+#pragma once
+// Carries out commands. Those that need no loop, store or worker are done by plain functions, so
+// that they start nothing.
+
+#include "async/task.h"
+#include "base/result.h"
+#include "cli/commands.h"
+#include "cli/output.h"
+#include "cli/services.h"
+
+#include <filesystem>
+#include <vector>
+
+namespace agentcmd::cli {
+
+int show_version(Output& output, const VersionCommand& command);
+int show_config(Output& output, const ConfigCommand& command, const std::vector<SettingRow>& rows);
+int init(Output& output, const InitCommand& command, const std::filesystem::path& libexec);
+
+Task<int> run_workflow(Services& services, RunCommand command);
+Task<int> list_runs(Services& services, RunsListCommand command);
+Task<int> show_run(Services& services, RunsShowCommand command);
+Task<int> show_logs(Services& services, RunsLogsCommand command);
+Task<int> show_history(Services& services, RunsHistoryCommand command);
+Task<int> resume_run(Services& services, RunsResumeCommand command);
+Task<int> cancel_run(Services& services, RunsCancelCommand command);
+Task<int> list_definitions(Services& services, DefinitionsCommand command);
+
+// Any of those that need the loop.
+Task<int> dispatch(Services& services, Command command);
+
+// Says the error the way that every command does, and how to exit.
+int refuse(Services& services, const Error& error);
+
+}  // namespace agentcmd::cli

@@ -1,0 +1,206 @@
+#include "cli/execute.h"
+
+#include "async/task_group.h"
+#include "async/wakeup.h"
+#include "base/id.h"
+#include "cli/detach.h"
+#include "cli/exit_code.h"
+
+#include <boost/asio/io_context.hpp>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <fstream>
+#include <functional>
+#include <iterator>
+
+namespace agentcmd::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Drives nothing: `on_drive` and `on_cancel` say what happens, and end() what drive() returns.
+class FakeDriver final : public runtime::Driver {
+ public:
+  explicit FakeDriver(const boost::asio::any_io_executor& executor) : changed_(executor) {}
+
+  Task<Result<history::RunId>> create(runtime::NewRun) override { co_return history::RunId{"r1"}; }
+  Task<Result<void>> adopt(history::RunId) override { co_return Result<void>(); }
+  Task<Result<runtime::Driven>> drive(history::RunId, bool) override {
+    if (on_drive) on_drive();
+    while (!ended_ && !stopped) co_await changed_.wait();
+    if (!ended_) co_return fail(ErrorCode::cancelled, "the run was left");
+    co_return *ended_;
+  }
+  Task<> cancel(history::RunId, std::string by) override {
+    cancelled_by = std::move(by);
+    if (on_cancel) on_cancel();
+    co_return;
+  }
+  Task<> stop() override {
+    stopped = true;
+    changed_.notify();
+    co_return;
+  }
+
+  void end(store::RunStatus status, std::string message = "") {
+    runtime::Driven driven;
+    driven.status = status;
+    driven.message = std::move(message);
+    ended_ = driven;
+    changed_.notify();
+  }
+
+  std::function<void()> on_drive;
+  std::function<void()> on_cancel;
+  std::string cancelled_by;
+  bool stopped = false;
+
+ private:
+  Wakeup changed_;
+  std::optional<Result<runtime::Driven>> ended_;
+};
+
+class ExecuteTest : public testing::Test {
+ protected:
+  ExecuteTest() {
+    root_ = fs::temp_directory_path() / make_id('t', random_);
+    fs::create_directories(root_ / "logs");
+    out_ = open((root_ / "out").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    output_.emplace(out_, out_);
+  }
+  ~ExecuteTest() override {
+    close(out_);
+    fs::remove_all(root_);
+  }
+
+  // Executes a run of the fake driver; the exit code.
+  int execute(ViewKind kind = ViewKind::people) {
+    Services services{.executor = loop_.get_executor(),
+                      .output = *output_,
+                      .clock = clock_,
+                      .random = random_,
+                      .home = {root_}};
+    const auto view = make_run_view(kind, *output_, clock_);
+    int code = -1;
+    TaskGroup tasks(loop_.get_executor());
+    tasks.spawn("test", execute_into(services, *view, code));
+    loop_.run();
+    return code;
+  }
+
+  std::string text_of(const std::string& file) const {
+    std::ifstream in(root_ / file);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+  std::string printed() const { return text_of("out"); }
+
+  boost::asio::io_context loop_;
+  FakeDriver driver_{loop_.get_executor()};
+
+ private:
+  Task<> execute_into(Services& services, RunView& view, int& code) {
+    view.begin({"r1"}, {});
+    code = co_await execute_run(services, driver_, view, {"r1"}, false);
+  }
+
+  SystemClock clock_;
+  SystemRandom random_;
+  fs::path root_;
+  int out_ = -1;
+  std::optional<Output> output_;
+};
+
+TEST_F(ExecuteTest, TheExitCodeFollowsTheStatus) {
+  driver_.on_drive = [&] { driver_.end(store::RunStatus::completed); };
+  EXPECT_EQ(execute(), 0);
+  EXPECT_NE(printed().find("Completed"), std::string::npos);
+}
+
+TEST_F(ExecuteTest, AFailedRunExitsWithOne) {
+  driver_.on_drive = [&] { driver_.end(store::RunStatus::failed, "it broke"); };
+  EXPECT_EQ(execute(), 1);
+  EXPECT_NE(printed().find("it broke"), std::string::npos);
+}
+
+TEST_F(ExecuteTest, APausedRunExitsWithFiveAndSaysHowToGoOn) {
+  driver_.on_drive = [&] { driver_.end(store::RunStatus::paused, "a step was lost"); };
+  EXPECT_EQ(execute(), 5);
+  EXPECT_NE(printed().find("agentcmd runs resume r1"), std::string::npos);
+}
+
+TEST_F(ExecuteTest, AFaultOfTheDriverLeavesThroughTheBorder) {
+  driver_.on_drive = [] { throw std::runtime_error("disk full"); };
+  EXPECT_EQ(execute(), -1);
+}
+
+TEST_F(ExecuteTest, TheFirstCtrlCCancels) {
+  driver_.on_drive = [] { std::raise(SIGINT); };
+  driver_.on_cancel = [&] { driver_.end(store::RunStatus::cancelled); };
+  EXPECT_EQ(execute(), 130);
+  EXPECT_EQ(driver_.cancelled_by, "Ctrl-C");
+  EXPECT_NE(printed().find("Ctrl-C again leaves the run"), std::string::npos);
+  EXPECT_FALSE(driver_.stopped);
+}
+
+TEST_F(ExecuteTest, TheSecondCtrlCLeavesTheRun) {
+  driver_.on_drive = [] { std::raise(SIGINT); };
+  driver_.on_cancel = [] { std::raise(SIGINT); };
+  EXPECT_EQ(execute(), 130);
+  EXPECT_TRUE(driver_.stopped);
+  EXPECT_NE(printed().find("agentcmd runs resume r1"), std::string::npos);
+}
+
+TEST_F(ExecuteTest, TermLeavesTheRunAtOnce) {
+  driver_.on_drive = [] { std::raise(SIGTERM); };
+  EXPECT_EQ(execute(), 143);
+  EXPECT_TRUE(driver_.stopped);
+  EXPECT_EQ(driver_.cancelled_by, "");
+}
+
+TEST_F(ExecuteTest, ALeftRunSaysSoInItsLastJsonLine) {
+  driver_.on_drive = [] { std::raise(SIGTERM); };
+  EXPECT_EQ(execute(ViewKind::json), 143);
+  const auto text = printed();
+  const auto last = Json::parse(text.substr(text.rfind("{\"type\":\"result\"")));
+  EXPECT_EQ(last["run"]["id"], "r1");
+  EXPECT_EQ(last["run"]["interrupted"], true);
+}
+
+TEST_F(ExecuteTest, QuietJsonIsTheResultAlone) {
+  driver_.on_drive = [&] { driver_.end(store::RunStatus::completed); };
+  EXPECT_EQ(execute(ViewKind::quiet_json), 0);
+  const auto only = Json::parse(printed());
+  EXPECT_EQ(only["type"], "result");
+  EXPECT_EQ(only["run"]["status"], "completed");
+}
+
+// Descriptors 1 and 2 are the test's own, so they are put back.
+class DetachTest : public ExecuteTest {
+ protected:
+  void TearDown() override {
+    dup2(saved_out_, STDOUT_FILENO);
+    dup2(saved_err_, STDERR_FILENO);
+    close(saved_out_);
+    close(saved_err_);
+  }
+
+ private:
+  int saved_out_ = dup(STDOUT_FILENO);
+  int saved_err_ = dup(STDERR_FILENO);
+};
+
+TEST_F(DetachTest, AClosedTerminalLeavesTheRunGoingOnIntoItsLog) {
+  driver_.on_drive = [] {
+    std::raise(SIGHUP);
+    std::raise(SIGINT);
+  };
+  driver_.on_cancel = [&] { driver_.end(store::RunStatus::cancelled); };
+  EXPECT_EQ(execute(), 130);
+  EXPECT_NE(text_of("logs/r1.log").find("goes on in the background"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace agentcmd::cli

@@ -1,0 +1,89 @@
+#include "cli/output.h"
+
+#include "base/fault.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+
+namespace agentcmd::cli {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+bool locale_is_utf8() {
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    auto value = variable(name);
+    if (value.empty()) continue;
+    std::ranges::transform(value, value.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    return value.contains("utf-8") || value.contains("utf8");
+  }
+  return false;
+}
+
+}  // namespace
+
+Output::Output(int out, int err)
+    : out_{out},
+      err_{err},
+      out_is_terminal_(isatty(out) == 1),
+      has_color_(out_is_terminal_ && variable("NO_COLOR").empty() && variable("TERM") != "dumb"),
+      has_unicode_(!out_is_terminal_ || locale_is_utf8()) {}
+
+void Output::out(std::string_view text) {
+  write(out_, text);
+}
+
+void Output::err(std::string_view text) {
+  write(err_, text);
+}
+
+void Output::complain(std::string_view message) {
+  err(fmt::format("agentcmd: {}\n", message));
+}
+
+std::size_t Output::width() const {
+  winsize size{};
+  const bool known = ioctl(out_.fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  return known ? size.ws_col : 80;
+}
+
+void Output::redirect(const std::filesystem::path& file) {
+  const int fd = open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) throw_errno(fmt::format("opening the log {}", file.string()), errno);
+  dup2(fd, STDOUT_FILENO);
+  dup2(fd, STDERR_FILENO);
+  close(fd);
+  out_ = {STDOUT_FILENO};
+  err_ = {STDERR_FILENO};
+  out_is_terminal_ = false;
+  has_color_ = false;
+}
+
+void Output::write(Stream& stream, std::string_view text) {
+  while (!text.empty() && !stream.gone) {
+    const auto written = ::write(stream.fd, text.data(), text.size());
+    if (written >= 0) {
+      text.remove_prefix(static_cast<std::size_t>(written));
+    } else if (errno == EAGAIN) {
+      pollfd ready{stream.fd, POLLOUT, 0};
+      poll(&ready, 1, -1);
+    } else if (errno != EINTR) {
+      stream.gone = true;
+    }
+  }
+}
+
+}  // namespace agentcmd::cli

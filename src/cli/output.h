@@ -1,0 +1,47 @@
+#pragma once
+// The two streams that the user sees. A reader that goes away (EPIPE) is no error: what is written
+// after that is dropped.
+
+#include <cstddef>
+#include <filesystem>
+#include <string_view>
+
+namespace agentcmd::cli {
+
+class Output {
+ public:
+  // Writes to these descriptors, which stay the caller's.
+  Output(int out, int err);
+
+  void out(std::string_view text);
+  void err(std::string_view text);
+  // "agentcmd: message", on stderr.
+  void complain(std::string_view message);
+
+  bool out_is_terminal() const { return out_is_terminal_; }
+  // Whether to use colours on stdout: a terminal, and neither NO_COLOR nor TERM=dumb.
+  bool has_color() const { return has_color_; }
+  // Whether the locale can show more than ASCII; true when stdout is not a terminal.
+  bool has_unicode() const { return has_unicode_; }
+  // Columns of the terminal as it is now; 80 without one.
+  std::size_t width() const;
+
+  // From here on both streams, and descriptors 1 and 2, lead to `file`, to which it appends. Throws
+  // Fault when it cannot be opened.
+  void redirect(const std::filesystem::path& file);
+
+ private:
+  struct Stream {
+    int fd;
+    bool gone = false;
+  };
+  static void write(Stream& stream, std::string_view text);
+
+  Stream out_;
+  Stream err_;
+  bool out_is_terminal_;
+  bool has_color_;
+  bool has_unicode_;
+};
+
+}  // namespace agentcmd::cli

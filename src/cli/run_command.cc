@@ -1,0 +1,240 @@
+// run, runs resume, runs cancel: the commands that execute.
+
+#include "async/deadline.h"
+#include "base/fault.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "cli/detach.h"
+#include "cli/dispatch.h"
+#include "cli/execute.h"
+#include "cli/exit_code.h"
+#include "cli/run_view.h"
+#include "projects/arguments.h"
+#include "projects/definitions.h"
+#include "projects/project.h"
+
+#include <fmt/format.h>
+
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <system_error>
+#include <variant>
+
+namespace agentcmd::cli {
+namespace fs = std::filesystem;
+namespace {
+
+// What a driver is started for: a run to be made, or one to be taken over.
+using Target = std::variant<runtime::NewRun, history::RunId>;
+
+Task<Result<history::RunId>> take_hold(Services& services, runtime::Driver& driver, RunView& view,
+                                       Target target) {
+  if (auto* fresh = std::get_if<runtime::NewRun>(&target)) {
+    auto created = co_await driver.create(std::move(*fresh));
+    if (created) view.begin(*created, co_await services.store().log().read(*created, 0));
+    co_return created;
+  }
+  const auto run = std::get<history::RunId>(target);
+  const auto adopted = co_await driver.adopt(run);
+  if (!adopted) co_return tl::unexpected(adopted.error());
+  view.begin(run, co_await services.store().log().read(run, 0));
+  co_return run;
+}
+
+Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& view,
+                         Target target) {
+  const bool resume = std::holds_alternative<history::RunId>(target);
+  const auto run = co_await take_hold(services, driver, view, std::move(target));
+  if (!run) co_return refuse(services, run.error());
+  services.run_started = true;
+  if (services.detached != nullptr) {
+    services.detached->recorded(*run, services.output);
+    view.detached();
+  }
+  co_return co_await execute_run(services, driver, view, *run, resume);
+}
+
+Task<int> with_driver(Services& services, ViewKind kind, Target target) {
+  const auto view = make_run_view(kind, services.output, services.clock);
+  auto driver =
+      co_await runtime::start_driver(services.executor, services.store(), services.clock,
+                                     services.random, services.driver_options(view.get()));
+  if (!driver) co_return refuse(services, driver.error());
+  std::exception_ptr fault;
+  int code = 0;
+  try {
+    code = co_await execute_target(services, **driver, *view, std::move(target));
+  } catch (...) {
+    fault = std::current_exception();
+  }
+  co_await (*driver)->stop();
+  if (fault) std::rethrow_exception(fault);
+  co_return code;
+}
+
+ViewKind view_kind(bool json, bool quiet) {
+  if (json) return quiet ? ViewKind::quiet_json : ViewKind::json;
+  return quiet ? ViewKind::quiet : ViewKind::people;
+}
+
+// The text of --args: itself, or the content of @FILE (@- is stdin).
+Result<std::optional<std::string>> args_text(const std::optional<std::string>& typed,
+                                             const fs::path& cwd) {
+  if (!typed || !typed->starts_with('@')) return typed;
+  const auto name = typed->substr(1);
+  if (name == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  std::error_code error;
+  std::ifstream in(cwd / name, std::ios::binary);
+  if (!in || fs::is_directory(cwd / name, error)) {
+    return fail(ErrorCode::not_found, fmt::format("--args: cannot read the file '{}'", name));
+  }
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+// "scripted:FILE" with the path made absolute.
+Result<std::string> agents_override(const std::string& typed, const fs::path& cwd) {
+  constexpr std::string_view scripted = "scripted:";
+  if (typed.empty()) return typed;
+  if (!typed.starts_with(scripted)) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("--agents {}: expected scripted:FILE", shell_quoted(typed)));
+  }
+  const auto file = cwd / typed.substr(scripted.size());
+  std::error_code error;
+  if (!fs::is_regular_file(file, error)) {
+    return fail(ErrorCode::not_found, fmt::format("--agents: no file '{}'", file.string()));
+  }
+  return std::string(scripted) + fs::canonical(file).string();
+}
+
+Result<void> check_workspace_flags(const RunCommand& command) {
+  if (command.mode != "stay") return {};
+  for (const auto& [flag, value] :
+       {std::pair{"--branch", command.branch}, {"--base", command.base}}) {
+    if (value.empty()) continue;
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("{} needs --mode worktree (a checkout of its own) or --mode branch "
+                            "(this one)",
+                            flag));
+  }
+  return {};
+}
+
+// As event.data shows it to the workflow. The arguments are spliced in as they were given.
+JsonText request_text(const RunCommand& command, const JsonText& args, const std::string& agents) {
+  Json request{{"mode", command.mode}, {"preserve", command.preserve}};
+  if (!command.branch.empty()) request["branchName"] = command.branch;
+  if (!command.base.empty()) request["baseBranch"] = command.base;
+  if (!agents.empty()) request["agents"] = agents;
+  return {fmt::format(R"({{"args":{},{})", args.text, to_text(request).substr(1))};
+}
+
+Result<fs::path> project_of(const Services& services, const RunCommand& command) {
+  if (!command.project.empty()) return projects::named_project(command.project);
+  auto project = projects::find_project(services.cwd);
+  if (project) return project;
+  // A definition named by its path says where its project is.
+  std::error_code error;
+  const auto file = services.cwd / command.definition;
+  if (!fs::is_regular_file(file, error)) return project;
+  auto beside = projects::find_project(file.parent_path());
+  return beside ? beside : project;
+}
+
+Task<Result<runtime::NewRun>> prepare_run(Services& services, RunCommand command) {
+  if (const auto fits = check_workspace_flags(command); !fits) {
+    co_return tl::unexpected(fits.error());
+  }
+  const auto agents = agents_override(command.agents, services.cwd);
+  if (!agents) co_return tl::unexpected(agents.error());
+  const auto text = args_text(command.args, services.cwd);
+  if (!text) co_return tl::unexpected(text.error());
+  const auto project = project_of(services, command);
+  if (!project) co_return tl::unexpected(project.error());
+  store::prepare(services.home);
+  auto definition = co_await projects::resolve_definition(services.loader(), *project, services.cwd,
+                                                          command.definition);
+  if (!definition) co_return tl::unexpected(definition.error());
+  const projects::ArgumentInput input{*text, command.pairs};
+  const auto args = projects::make_arguments(definition->info->args_schema, input);
+  if (!args) co_return tl::unexpected(args.error());
+
+  const auto& info = *definition->info;
+  runtime::NewRun run;
+  run.definition = info.id;
+  run.project = *project;
+  run.name = !command.name.empty() ? command.name : info.name.empty() ? info.id : info.name;
+  run.request = request_text(command, *args, *agents);
+  run.bundle = *std::move(definition->bundle);
+  co_return run;
+}
+
+Task<store::RunRow> wait_for_end(Services& services, store::RunRow row) {
+  constexpr auto look_again = std::chrono::milliseconds(100);
+  const auto deadline =
+      deadline_in(limits::cancel_grace + limits::kill_grace + std::chrono::seconds(10));
+  while (!store::is_terminal(row.status) && std::chrono::steady_clock::now() < deadline) {
+    co_await sleep_until(deadline_in(look_again));
+    auto found = co_await services.store().catalog().find_run(row.id.text);
+    if (!found) break;
+    row = *std::move(found);
+  }
+  co_return row;
+}
+
+}  // namespace
+
+Task<int> run_workflow(Services& services, RunCommand command) {
+  const auto kind = view_kind(command.json, command.quiet);
+  const bool json = command.json;
+  auto run = co_await prepare_run(services, std::move(command));
+  if (!run) {
+    if (json) {
+      services.output.out(
+          to_text({{"type", "error"}, {"error", {{"message", run.error().message}}}}) + "\n");
+    }
+    co_return refuse(services, run.error());
+  }
+  co_return co_await with_driver(services, kind, *std::move(run));
+}
+
+Task<int> resume_run(Services& services, RunsResumeCommand command) {
+  const auto row = co_await services.store().catalog().find_run(command.run);
+  if (!row) co_return refuse(services, row.error());
+  if (store::is_terminal(row->status)) {
+    co_return refuse(
+        services,
+        {ErrorCode::failed_precondition,
+         fmt::format("run {} has ended ({}); start another one with agentcmd "
+                     "run {}",
+                     row->id.text, store::to_string(row->status), shell_quoted(row->definition))});
+  }
+  co_return co_await with_driver(services, view_kind(command.json, command.quiet), row->id);
+}
+
+Task<int> cancel_run(Services& services, RunsCancelCommand command) {
+  auto row = co_await services.store().catalog().find_run(command.run);
+  if (!row) co_return refuse(services, row.error());
+  if (store::is_terminal(row->status)) {
+    co_return refuse(services, {ErrorCode::failed_precondition,
+                                fmt::format("run {} has ended already ({})", row->id.text,
+                                            store::to_string(row->status))});
+  }
+  const auto asked = co_await runtime::request_cancel(
+      services.executor, services.store(), services.clock, services.random,
+      services.driver_options(nullptr), row->id, "runs cancel");
+  if (!asked) {
+    services.output.complain(asked.error().message);
+    co_return static_cast<int>(ExitCode::failed);
+  }
+  if (!command.json) services.output.err(fmt::format("Cancelling {}...\n", row->id.text));
+  const auto ended = co_await wait_for_end(services, *std::move(row));
+  const auto status = store::to_string(ended.status);
+  services.output.out(command.json ? to_text({{"id", ended.id.text}, {"status", status}}) + "\n"
+                                   : fmt::format("{} {}\n", ended.id.text, status));
+  co_return static_cast<int>(store::is_terminal(ended.status) ? ExitCode::ok : ExitCode::failed);
+}
+
+}  // namespace agentcmd::cli

@@ -1,0 +1,55 @@
+#pragma once
+// What a run's history says about it that people ask for at its end: outcome, workspace, artifacts.
+// A fold over the events, in order.
+
+#include "history/event.h"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace agentcmd::cli {
+
+// A file that was kept with the run.
+struct Artifact {
+  history::StepKey step;
+  Json data;  // {"name", "path", "size", "type", …}
+};
+
+struct Annotation {
+  std::string step;
+  std::string phase;
+  std::string message;
+  Time at;
+};
+
+class RunFacts {
+ public:
+  void apply(const history::Event& event);
+
+  std::string name;
+  std::string definition;
+  std::string project;
+  std::string mode;
+  Json updates = Json::object();  // every field of RunUpdated, the latest value of each
+  std::vector<Artifact> artifacts;
+  std::vector<Annotation> annotations;
+  std::optional<JsonText> result;
+  std::optional<history::Failure> failure;
+  std::string paused_reason;  // empty unless paused now
+  std::string paused_message;
+  std::optional<Time> begun;
+  std::optional<Time> ended;
+
+  // A field of RunUpdated as text, or empty.
+  std::string update(std::string_view field) const;
+
+ private:
+  void created(const history::RunCreated& run);
+  void completed(const history::StepCompleted& step);
+
+  std::map<history::StepKey, std::string> step_types_;
+};
+
+}  // namespace agentcmd::cli

@@ -1,0 +1,199 @@
+#include "cli/run_view.h"
+
+#include "async/deadline.h"
+#include "base/text.h"
+#include "cli/progress.h"
+#include "history/codec.h"
+
+#include <fmt/format.h>
+
+namespace agentcmd::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto frame_time = 100ms;
+constexpr std::string_view erase_line = "\r\x1b[K";
+
+Style style_of(const Output& output) {
+  Style style;
+  style.color = output.has_color();
+  style.unicode = output.has_unicode();
+  style.live = output.out_is_terminal();
+  style.width = output.width();
+  return style;
+}
+
+// Lines, and on a terminal one more that shows what runs now.
+class PeopleView final : public RunView {
+ public:
+  PeopleView(Output& output, const Clock& clock, bool quiet)
+      : output_(output), clock_(clock), quiet_(quiet), progress_(style_of(output)) {}
+
+  void output(const history::RunId&, const history::StepKey& step, std::string_view stream,
+              std::string_view text) override {
+    if (!quiet_) print(progress_.on_output(step, stream, text));
+  }
+
+  void notice(std::string_view text) override {
+    if (quiet_) {
+      output_.complain(text);
+    } else {
+      print({progress_.style().paint(Tint::yellow, text)});
+    }
+  }
+
+  void finish(const Ending& ending) override {
+    finished_ = true;
+    print(summary(ending, facts(), progress_.style()));
+  }
+
+  void detached() override { progress_.set_style(style_of(output_)); }
+
+  Task<> animate() override {
+    for (;; ++frame_) {
+      co_await sleep_until(deadline_in(frame_time));
+      if (is_live()) output_.out(std::string(erase_line) + status());
+    }
+  }
+
+ protected:
+  void begun(const history::RunId& run, const std::vector<history::Event>& past) override {
+    for (const auto& event : past) progress_.remember(event);
+    if (quiet_) return;
+    const auto& style = progress_.style();
+    print({fmt::format("{} {} {}", style.paint(Tint::bold, facts().definition),
+                       style.paint(Tint::dim, run.text),
+                       facts().name == facts().definition ? "" : printable_name())});
+  }
+
+  void shown(const history::RunId&, const history::Event& event) override {
+    auto lines = progress_.on_event(event);
+    if (!quiet_) print(lines);
+  }
+
+ private:
+  bool is_live() const { return progress_.style().live && !quiet_ && !finished_; }
+
+  std::string printable_name() const { return to_utf8(facts().name); }
+
+  std::string status() {
+    auto style = progress_.style();
+    style.width = output_.width();
+    progress_.set_style(style);
+    return progress_.status(clock_.now(), frame_);
+  }
+
+  void print(const std::vector<std::string>& lines) {
+    if (lines.empty()) return;
+    std::string text;
+    if (progress_.style().live && !quiet_) text += erase_line;
+    for (const auto& line : lines) text += line + "\n";
+    if (is_live()) text += status();
+    output_.out(text);
+  }
+
+  Output& output_;
+  const Clock& clock_;
+  const bool quiet_;
+  Progress progress_;
+  std::size_t frame_ = 0;
+  bool finished_ = false;
+};
+
+// One JSON object a line.
+class JsonView final : public RunView {
+ public:
+  JsonView(Output& output, bool quiet) : output_(output), quiet_(quiet) {}
+
+  void output(const history::RunId& run, const history::StepKey& step, std::string_view stream,
+              std::string_view text) override {
+    print({{"type", "output"},
+           {"run", run.text},
+           {"step", step.text},
+           {"stream", stream},
+           {"text", to_utf8(text)}});
+  }
+  void notice(std::string_view text) override {
+    print({{"type", "notice"}, {"message", text}});
+    output_.complain(text);
+  }
+  void finish(const Ending& ending) override { output_.out(result_line(ending, facts()) + "\n"); }
+  void detached() override {}
+  Task<> animate() override { co_return; }
+
+ protected:
+  void begun(const history::RunId& run, const std::vector<history::Event>&) override {
+    print({{"type", "run"},
+           {"run",
+            {{"id", run.text},
+             {"definition", facts().definition},
+             {"name", facts().name},
+             {"project", facts().project}}}});
+  }
+  void shown(const history::RunId& run, const history::Event& event) override {
+    print({{"type", "event"}, {"run", run.text}, {"event", history::to_json(event)}});
+  }
+
+ private:
+  void print(const Json& line) {
+    if (!quiet_) output_.out(to_text(line) + "\n");
+  }
+
+  Output& output_;
+  const bool quiet_;
+};
+
+Json error_of(const Ending& ending, const RunFacts& facts) {
+  if (facts.failure) {
+    return {{"name", facts.failure->name},
+            {"message", facts.failure->message},
+            {"stack", facts.failure->stack}};
+  }
+  if (ending.status == store::RunStatus::paused) {
+    return {{"reason", facts.paused_reason}, {"message", ending.message}};
+  }
+  if (ending.message.empty()) return nullptr;
+  return {{"message", ending.message}};
+}
+
+}  // namespace
+
+void RunView::committed(const history::RunId& run, const history::Event& event) {
+  facts_.apply(event);
+  shown(run, event);
+}
+
+void RunView::begin(const history::RunId& run, const std::vector<history::Event>& past) {
+  for (const auto& event : past) facts_.apply(event);
+  begun(run, past);
+}
+
+std::unique_ptr<RunView> make_run_view(ViewKind kind, Output& output, const Clock& clock) {
+  if (kind == ViewKind::json || kind == ViewKind::quiet_json) {
+    return std::make_unique<JsonView>(output, kind == ViewKind::quiet_json);
+  }
+  return std::make_unique<PeopleView>(output, clock, kind == ViewKind::quiet);
+}
+
+std::string result_line(const Ending& ending, const RunFacts& facts) {
+  Json run{{"id", ending.run.text},
+           {"definition", facts.definition},
+           {"name", facts.name},
+           {"project", facts.project},
+           {"status", store::to_string(ending.status)},
+           {"interrupted", ending.interrupted},
+           {"error", error_of(ending, facts)}};
+  for (const auto& [field, value] : facts.updates.items()) {
+    if (!run.contains(field)) run[field] = value;
+  }
+  const auto merge = merge_command(facts);
+  if (!merge.empty()) run["merge_command"] = merge;
+  // The workflow's result is spliced in as it was stored.
+  auto text = to_text(run);
+  text.pop_back();
+  return fmt::format(R"({{"type":"result","run":{},"result":{}}}}})", text,
+                     facts.result ? facts.result->text : "null");
+}
+
+}  // namespace agentcmd::cli

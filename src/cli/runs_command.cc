@@ -1,0 +1,178 @@
+// runs list, show, history: the commands that only read.
+
+#include "base/duration.h"
+#include "base/text.h"
+#include "cli/dispatch.h"
+#include "cli/exit_code.h"
+#include "cli/interrupted.h"
+#include "cli/run_json.h"
+#include "cli/summary.h"
+#include "cli/text_width.h"
+#include "history/codec.h"
+#include "projects/project.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace agentcmd::cli {
+namespace {
+
+constexpr auto ok = static_cast<int>(ExitCode::ok);
+
+std::optional<store::RunStatus> status_named(std::string_view name) {
+  for (int i = 0; i <= static_cast<int>(store::RunStatus::cancelled); ++i) {
+    const auto status = static_cast<store::RunStatus>(i);
+    if (store::to_string(status) == name) return status;
+  }
+  return std::nullopt;
+}
+
+std::string padded(std::string_view text, std::size_t width) {
+  auto shown = cut_to_width(printable(text), width);
+  shown.append(width - std::min(width, display_width(shown)), ' ');
+  return shown;
+}
+
+std::string duration_of(const std::optional<Time>& from, const std::optional<Time>& to, Time now) {
+  if (!from) return "";
+  return format_duration(std::max(to.value_or(now) - *from, Milliseconds(0)));
+}
+
+std::string status_of(const store::RunRow& run, bool interrupted) {
+  return interrupted ? "interrupted" : std::string(store::to_string(run.status));
+}
+
+void print_run_line(Services& services, const store::RunRow& run) {
+  const auto status = status_of(run, is_interrupted(services, run));
+  auto line =
+      fmt::format("{}  {}  {}  {}  {}", run.id.text, padded(status, 11), padded(run.definition, 20),
+                  to_iso8601(run.created_at).substr(0, 19),
+                  padded(duration_of(run.started_at, run.ended_at, services.clock.now()), 8));
+  if (run.name != run.definition) line += "  " + printable(run.name);
+  services.output.out(std::string(line.substr(0, line.find_last_not_of(' ') + 1)) + "\n");
+}
+
+std::string_view sign_of(store::StepStatus status, bool success) {
+  switch (status) {
+    case store::StepStatus::completed:
+      return success ? "ok" : "no success";
+    case store::StepStatus::queued:
+    case store::StepStatus::running:
+    case store::StepStatus::waiting:
+    case store::StepStatus::failed:
+    case store::StepStatus::timed_out:
+    case store::StepStatus::cancelled:
+    case store::StepStatus::lost:
+      return store::to_string(status);
+  }
+  return "";
+}
+
+void print_step(Services& services, const store::StepRow& step) {
+  auto line = fmt::format(
+      "  {}  {}  {}  {}", padded(sign_of(step.status, step.success), 10), padded(step.type, 9),
+      padded(duration_of(step.started_at, step.ended_at, services.clock.now()), 8),
+      printable(step.key.text));
+  if (step.attempts > 1) line += fmt::format("  ({} attempts)", step.attempts);
+  if (!step.error.empty()) line += "  " + printable(step.error);
+  services.output.out(line + "\n");
+}
+
+Ending ending_of(const store::RunRow& run, bool interrupted, const RunFacts& facts) {
+  Ending ending;
+  ending.run = run.id;
+  ending.status = run.status;
+  ending.message = facts.paused_message.empty() ? run.reason : facts.paused_message;
+  ending.interrupted = interrupted;
+  return ending;
+}
+
+void print_run(Services& services, const store::RunRow& run,
+               const std::vector<store::StepRow>& steps, const RunFacts& facts) {
+  auto& output = services.output;
+  const bool interrupted = is_interrupted(services, run);
+  output.out(
+      fmt::format("{} {}  {}\n", run.id.text, status_of(run, interrupted), printable(run.name)));
+  output.out(fmt::format("  project   {}\n  file      {}\n", run.project, run.file));
+  output.out(fmt::format("  created   {}\n", to_iso8601(run.created_at)));
+  if (!run.phase.empty() && !store::is_terminal(run.status)) {
+    output.out(fmt::format("  phase     {}\n", run.phase));
+  }
+  if (!steps.empty()) output.out("steps\n");
+  for (const auto& step : steps) print_step(services, step);
+  Style style;
+  style.color = output.has_color();
+  style.unicode = output.has_unicode();
+  for (const auto& line : summary(ending_of(run, interrupted, facts), facts, style)) {
+    output.out(line + "\n");
+  }
+}
+
+std::string event_line(const history::Event& event) {
+  auto fields = history::to_json(event);
+  for (const auto* shown : {"seq", "at", "kind"}) fields.erase(shown);
+  constexpr std::size_t fields_bytes_max = 400;
+  return fmt::format("{:>4}  {}  {:<18} {}", event.seq, to_iso8601(event.at),
+                     history::kind_of(event.detail),
+                     fields.empty() ? "" : ellipsis(printable(to_text(fields)), fields_bytes_max));
+}
+
+}  // namespace
+
+Task<int> list_runs(Services& services, RunsListCommand command) {
+  store::RunFilter filter;
+  filter.limit = command.limit;
+  filter.status = status_named(command.status);
+  if (!command.project.empty()) {
+    const auto project = projects::named_project(command.project);
+    if (!project) co_return refuse(services, project.error());
+    filter.project = project->string();
+  }
+  const auto runs = co_await services.store().catalog().runs(std::move(filter));
+  if (command.json) {
+    Json all = Json::array();
+    for (const auto& run : runs) all.push_back(to_json(run, is_interrupted(services, run)));
+    services.output.out(to_pretty_text(all) + "\n");
+  } else {
+    for (const auto& run : runs) print_run_line(services, run);
+    if (runs.empty()) services.output.err("No runs yet. Start one: agentcmd run DEFINITION\n");
+  }
+  co_await mention_interrupted(services);
+  co_return ok;
+}
+
+Task<int> show_run(Services& services, RunsShowCommand command) {
+  auto& store = services.store();
+  const auto run = co_await store.catalog().find_run(command.run);
+  if (!run) co_return refuse(services, run.error());
+  const auto steps = co_await store.catalog().steps(run->id);
+  RunFacts facts;
+  for (const auto& event : co_await store.log().read(run->id, 0)) facts.apply(event);
+  if (command.json) {
+    const auto document = run_document(*run, is_interrupted(services, *run), steps, facts);
+    services.output.out(to_pretty_text(document) + "\n");
+  } else {
+    print_run(services, *run, steps, facts);
+  }
+  co_await mention_interrupted(services);
+  co_return ok;
+}
+
+Task<int> show_history(Services& services, RunsHistoryCommand command) {
+  const auto run = co_await services.store().catalog().find_run(command.run);
+  if (!run) co_return refuse(services, run.error());
+  const auto events = co_await services.store().log().read(run->id, 0);
+  if (command.json) {
+    Json all = Json::array();
+    for (const auto& event : events) all.push_back(history::to_json(event));
+    services.output.out(to_pretty_text(all) + "\n");
+  } else {
+    for (const auto& event : events) services.output.out(event_line(event) + "\n");
+  }
+  co_await mention_interrupted(services);
+  co_return ok;
+}
+
+}  // namespace agentcmd::cli

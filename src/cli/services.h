@@ -1,0 +1,56 @@
+#pragma once
+// What commands need of the machine that app/ builds. The store is opened when a command first asks
+// for it, so that commands which need no database touch none.
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/secret.h"
+#include "cli/output.h"
+#include "projects/definitions.h"
+#include "runtime/driver.h"
+#include "store/store.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace agentcmd::cli {
+
+// One setting as `agentcmd config` shows it; secrets are masked already.
+struct SettingRow {
+  std::string key;
+  std::string value;  // empty when it is not set
+  std::string source;
+};
+
+// Tells the waiting parent of `--detach` the id of the run; see detach.h.
+class DetachedReport;
+
+struct Services {
+  boost::asio::any_io_executor executor;
+  Output& output;
+  Clock& clock;
+  Random& random;
+  store::Home home;
+  std::filesystem::path libexec;
+  std::filesystem::path cwd;
+  std::vector<Secret> secrets;
+  std::vector<SettingRow> settings;
+  DetachedReport* detached = nullptr;  // set in the background process of --detach
+  std::unique_ptr<store::Store> opened;
+  bool run_started =
+      false;  // a run exists or was taken over: it is no longer "nothing was started"
+
+  // Throws Fault with the way out where the home or the database cannot be used.
+  store::Store& store();
+  projects::Loader loader() const { return {executor, libexec, home.bundles()}; }
+  runtime::DriverOptions driver_options(runtime::Observer* observer) const {
+    return {home, libexec, secrets, observer};
+  }
+};
+
+}  // namespace agentcmd::cli
