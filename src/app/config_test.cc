@@ -1,0 +1,112 @@
+#include "app/config.h"
+
+#include "base/id.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+namespace agentcmd::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+class ConfigTest : public testing::Test {
+ protected:
+  ConfigTest() {
+    SystemRandom random;
+    home_ = fs::temp_directory_path() / make_id('t', random);
+    fs::create_directories(home_);
+    variables_["AGENTCMD_HOME"] = home_.string();
+  }
+  ~ConfigTest() override { fs::remove_all(home_); }
+
+  void write_file(std::string_view text) { std::ofstream(home_ / "config.json") << text; }
+  void set(const std::string& name, const std::string& value) { variables_[name] = value; }
+
+  Result<Config> load(const std::map<std::string, std::string>& flags = {}) {
+    return load_config(flags, [this](const std::string& name) -> std::optional<std::string> {
+      const auto found = variables_.find(name);
+      return found == variables_.end() ? std::nullopt : std::optional(found->second);
+    });
+  }
+
+  static cli::SettingRow row(const Config& config, const std::string& key) {
+    const auto found = std::ranges::find(config.rows, key, &cli::SettingRow::key);
+    return found == config.rows.end() ? cli::SettingRow{} : *found;
+  }
+
+ private:
+  fs::path home_;
+  std::map<std::string, std::string> variables_;
+};
+
+TEST_F(ConfigTest, DefaultsHoldWithoutAFile) {
+  const auto config = load();
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->port, 4100);
+  EXPECT_EQ(row(*config, "port").source, "default");
+  EXPECT_EQ(row(*config, "home").source, "environment AGENTCMD_HOME");
+}
+
+TEST_F(ConfigTest, TheFileWinsOverTheDefault) {
+  write_file(R"({"port": 5000, "logLevel": "error", "inngestPort": 8288})");
+  const auto config = load();
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->port, 5000);
+  EXPECT_TRUE(row(*config, "port").source.ends_with("config.json"));
+  EXPECT_EQ(config->level(), log::Level::error);
+}
+
+TEST_F(ConfigTest, TheEnvironmentWinsOverTheFile) {
+  write_file(R"({"port": 5000})");
+  set("AGENTCMD_PORT", "6000");
+  const auto config = load();
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->port, 6000);
+  EXPECT_EQ(row(*config, "port").source, "environment AGENTCMD_PORT");
+}
+
+TEST_F(ConfigTest, AFlagWinsOverTheEnvironment) {
+  set("AGENTCMD_LOG_LEVEL", "error");
+  const auto config = load({{"logLevel", "debug"}});
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->level(), log::Level::debug);
+  EXPECT_EQ(row(*config, "logLevel").source, "flag");
+}
+
+TEST_F(ConfigTest, SecretsAreMaskedAndKnown) {
+  write_file(R"({"anthropicApiKey": "sk-ant-0123456789abcdef"})");
+  const auto config = load();
+  ASSERT_TRUE(config);
+  EXPECT_EQ(row(*config, "anthropicApiKey").value, "********cdef");
+  ASSERT_EQ(config->secrets().size(), 1u);
+  EXPECT_EQ(config->secrets()[0].reveal(), "sk-ant-0123456789abcdef");
+}
+
+TEST_F(ConfigTest, AShortSecretShowsNothingOfItself) {
+  set("AGENTCMD_OPENAI_API_KEY", "short");
+  const auto config = load();
+  ASSERT_TRUE(config);
+  EXPECT_EQ(row(*config, "openaiApiKey").value, "********");
+}
+
+TEST_F(ConfigTest, WhatIsWrongIsSaidWithItsSource) {
+  set("AGENTCMD_PORT", "seventy");
+  const auto config = load();
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().message,
+            "port of environment AGENTCMD_PORT: expected a port from 1 to 65535, got 'seventy'");
+}
+
+TEST_F(ConfigTest, ABrokenFileIsNamedWithItsLine) {
+  write_file("{\n  port: 1\n}");
+  const auto config = load();
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message.find("config.json: not valid JSON at line 2"), std::string::npos)
+      << config.error().message;
+}
+
+}  // namespace
+}  // namespace agentcmd::app

@@ -1,0 +1,153 @@
+// The whole machine, in the order in which it is built: words, settings, loop, command. The store
+// and the driver are made by the command that needs them (cli::Services).
+
+#include "app/config.h"
+#include "app/libexec.h"
+#include "async/task_group.h"
+#include "base/fault.h"
+#include "cli/command_line.h"
+#include "cli/detach.h"
+#include "cli/dispatch.h"
+#include "cli/exit_code.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/system/system_error.hpp>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+#include <string>
+#include <vector>
+
+namespace agentcmd::app {
+namespace {
+
+constexpr auto failed = static_cast<int>(cli::ExitCode::failed);
+constexpr auto not_started = static_cast<int>(cli::ExitCode::not_started);
+
+// Writing to a pipe whose reader is gone is an error of the write. A handler, other than SIG_IGN,
+// is not inherited by the programs that we start.
+void survive_closed_pipes() {
+  struct sigaction action{};
+  action.sa_handler = [](int) {};
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGPIPE, &action, nullptr);
+}
+
+// What a command failed with, for people. `what()` of a Fault is made for them; the rest is ours to
+// mend.
+std::string message_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Fault& fault) {
+    return fault.what();
+  } catch (const Bug& bug) {
+    return fmt::format("this is a defect of agentcmd, please report it: {}", bug.what());
+  } catch (const std::exception& other) {
+    return fmt::format("unexpected error, please report it: {}", other.what());
+  }
+}
+
+bool executes_run(const cli::Command& command) {
+  return std::holds_alternative<cli::RunCommand>(command) ||
+         std::holds_alternative<cli::RunsResumeCommand>(command);
+}
+
+// The border of a command: what leaves it ends here, as a message and an exit code.
+Task<> command_border(cli::Services& services, cli::Command command, int& exit_code) {
+  const bool executes = executes_run(command);
+  try {
+    exit_code = co_await cli::dispatch(services, std::move(command));
+  } catch (...) {
+    services.output.complain(message_of(std::current_exception()));
+    exit_code = executes && !services.run_started ? not_started : failed;
+  }
+  if (services.opened) co_await services.opened->log().stop();
+}
+
+bool is_detaching(const cli::Command& command) {
+  if (const auto* run = std::get_if<cli::RunCommand>(&command)) return run->detach;
+  const auto* resume = std::get_if<cli::RunsResumeCommand>(&command);
+  return resume != nullptr && resume->detach;
+}
+
+bool wants_json(const cli::Command& command) {
+  return std::visit([](const auto& any) { return any.json; }, command);
+}
+
+int run_on_loop(cli::Output& output, cli::DetachedReport* detached, cli::Command command,
+                const Config& config) {
+  boost::asio::io_context loop;
+  SystemClock clock;
+  SystemRandom random;
+  cli::Services services{.executor = loop.get_executor(),
+                         .output = output,
+                         .clock = clock,
+                         .random = random,
+                         .home = {config.home},
+                         .libexec = find_libexec(process_environment()),
+                         .cwd = std::filesystem::current_path(),
+                         .secrets = config.secrets(),
+                         .detached = detached,
+                         .opened = nullptr};
+  int exit_code = failed;
+  TaskGroup tasks(loop.get_executor());
+  tasks.spawn("command", command_border(services, std::move(command), exit_code));
+  loop.run();
+  return exit_code;
+}
+
+int run_command(cli::Output& output, cli::Parsed parsed, const std::vector<std::string>& words) {
+  if (const auto* version = std::get_if<cli::VersionCommand>(&parsed.command)) {
+    return cli::show_version(output, *version);
+  }
+  if (const auto* init = std::get_if<cli::InitCommand>(&parsed.command)) {
+    return cli::init(output, *init, find_libexec(process_environment()));
+  }
+  const auto config = load_config(parsed.settings, process_environment());
+  if (!config) {
+    output.complain(config.error().message);
+    return not_started;
+  }
+  if (const auto* show = std::get_if<cli::ConfigCommand>(&parsed.command)) {
+    return cli::show_config(output, *show, config->rows);
+  }
+  auto detached = cli::DetachedReport::take_from_environment();
+  if (is_detaching(parsed.command) && !detached) {
+    return cli::run_detached(output, words, wants_json(parsed.command));
+  }
+  if (detached) {
+    store::prepare({config->home});
+    output = detached->divert({config->home});
+  }
+  log::configure(config->level());
+  const int exit_code =
+      run_on_loop(output, detached ? &*detached : nullptr, std::move(parsed.command), *config);
+  if (detached) detached->discard_log();
+  return exit_code;
+}
+
+int run(const std::vector<std::string>& words) {
+  cli::Output output(STDOUT_FILENO, STDERR_FILENO);
+  auto parsed = cli::parse_command_line(words);
+  if (const auto* refused = std::get_if<cli::Refused>(&parsed)) {
+    output.out(refused->out);
+    output.err(refused->err);
+    return refused->exit_code;
+  }
+  try {
+    return run_command(output, std::get<cli::Parsed>(std::move(parsed)), words);
+  } catch (...) {
+    output.complain(message_of(std::current_exception()));
+    return not_started;
+  }
+}
+
+}  // namespace
+}  // namespace agentcmd::app
+
+int main(int argc, char** argv) {
+  agentcmd::app::survive_closed_pipes();
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  return agentcmd::app::run(words);
+}
