@@ -108,16 +108,17 @@ void TreeContainer::reap() {
 }
 
 void TreeContainer::terminate() {
-  for (const int signal : {SIGTERM, SIGCONT}) {
-    for (const pid_t pid : descendants()) ::kill(pid, signal);
+  for (const pid_t pid : cgroup_ ? cgroup_->pids() : descendants()) {
+    ::kill(pid, SIGTERM);
+    ::kill(pid, SIGCONT);
   }
 }
 
 void TreeContainer::kill() {
-  for (bool first = true; !gone_; first = false) {
+  while (!gone_) {
     if (cgroup_) cgroup_->kill();
     // Who has left the cgroup is still our descendant.
-    if (!cgroup_ || !first) stop_and_kill_tree();
+    if (!cgroup_ || cgroup_->pids().empty()) stop_and_kill_tree();
     wait_for_a_death();
     reap();
   }

@@ -1,5 +1,6 @@
 // The same promises with each means of containment: nobody survives.
 
+#include "base/text.h"
 #include "process/command.h"
 #include "process/supervised_test_support.h"
 
@@ -126,6 +127,75 @@ TEST_P(Unprivileged, AnOrdinaryUserIsContainedToo) {
   ASSERT_TRUE(std::holds_alternative<Exit>(recovered)) << result->err;
   EXPECT_EQ(std::get<Exit>(recovered).code, 6);
   EXPECT_EQ(output(), "65534\n");
+}
+
+// A user's own group may not be written to, but systemd gives out scopes. Played by a script in the
+// place of systemd-run, in a mount namespace of its own.
+class Scope : public SupervisedTest {
+ protected:
+  static constexpr const char* machine = R"(
+set -e
+outer=$(awk '$3 == "cgroup2" {print $2; exit}' /proc/mounts)/agentcmd-test-$$
+mkdir $outer; mkdir $outer/session; chown 65534 $outer $outer/cgroup.procs
+echo $outer > outer
+mount -t tmpfs none /run; mkdir -p /run/systemd/system
+printf '#!/bin/sh\n%s' "$FAKE" > /run/fake; chmod 755 /run/fake
+touch /usr/bin/systemd-run; mount --bind /run/fake /usr/bin/systemd-run
+echo $$ > $outer/session/cgroup.procs
+export OUTER=$outer XDG_RUNTIME_DIR=/run
+exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+)";
+
+  ~Scope() override {
+    const fs::path outer = trim(contents(dir_ / "outer"));
+    for (const char* group : {"scope", "session", ""}) {
+      const auto path = outer / group;
+      if (!outer.empty()) eventually([&] { return ::rmdir(path.c_str()) == 0 || errno == ENOENT; });
+    }
+  }
+
+  // Supervises `command` as an ordinary user for whom systemd-run does what `fake` says.
+  Result<CommandResult> supervise(const std::string& fake, const std::string& command) {
+    fs::create_directory(attempt());
+    for (const fs::path& open : {dir_.path(), attempt()}) fs::permissions(open, fs::perms::all);
+    fs::copy_file(libexec() / "agentcmd-supervise", dir_ / "supervise");
+    CommandSpec spec{
+        .argv = {"unshare", "-m", "sh", "-c", machine, "sh", (dir_ / "supervise").string(), "--dir",
+                 attempt().string(), "--", "sh", "-c", command},
+        .cwd = dir_.path(),
+        .env = {{"FAKE", fake}, {std::string(attempt_variable), attempt_path(attempt()).string()}}};
+    return run(io_, run_command(io_.get_executor(), std::move(spec)));
+  }
+  std::optional<Exit> end_of_attempt() {
+    if (!eventually([&] { return fs::exists(attempt() / "exit.json"); })) return std::nullopt;
+    auto recovered = recover();
+    auto* exit = std::get_if<Exit>(&recovered);
+    return exit != nullptr ? std::optional(*exit) : std::nullopt;
+  }
+};
+
+TEST_F(Scope, AUserGetsACgroupFromSystemd) {
+  const auto result = supervise(R"(
+while [ "$1" != "--" ]; do shift; done; shift
+mkdir $OUTER/scope && echo $$ > $OUTER/scope/cgroup.procs && exec "$@"
+)",
+                                "exit 6");
+  ASSERT_TRUE(result);
+  if (result->code != 0) GTEST_SKIP() << "needs root and a writable cgroup2: " << result->err;
+  const auto exit = end_of_attempt();
+  ASSERT_TRUE(exit);
+  EXPECT_EQ(exit->containment, Containment::cgroup_v2);
+  EXPECT_EQ(exit->code, 6);
+}
+
+TEST_F(Scope, WhereSystemdRefusesTheNextMeansIsTaken) {
+  const auto result = supervise("exit 1", "exit 6");
+  ASSERT_TRUE(result);
+  if (result->code != 0) GTEST_SKIP() << "needs root and a writable cgroup2: " << result->err;
+  const auto exit = end_of_attempt();
+  ASSERT_TRUE(exit);
+  EXPECT_NE(exit->containment, Containment::cgroup_v2);
+  EXPECT_EQ(exit->code, 6);
 }
 
 INSTANTIATE_TEST_SUITE_P(Means, Unprivileged,

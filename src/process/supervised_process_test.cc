@@ -192,6 +192,55 @@ TEST_F(Supervised, TwoHundredMegabytesAreSpooledAndFollowed) {
   EXPECT_EQ(fs::file_size(attempt() / "stdout"), 200'000'000U);
 }
 
+Task<Result<Exit>> wait_and_follow_both(SupervisedProcess& process, StopSource& stop,
+                                        std::string& out, std::string& err) {
+  using namespace asio::experimental::awaitable_operators;
+  co_return co_await (
+      process.wait(stop) &&
+      process.follow("stdout", 0, [&out](std::string_view more) { out.append(more); }) &&
+      process.follow("stderr", 0, [&err](std::string_view more) { err.append(more); }));
+}
+
+TEST_F(Supervised, ManyRunAtOnceEachFollowedAndWaitedFor) {
+  using namespace asio::experimental::awaitable_operators;
+  constexpr int many = 12;
+  std::vector<std::unique_ptr<SupervisedProcess>> processes;
+  for (int i = 0; i < many; ++i) {
+    auto one =
+        shell(fmt::format("while [ ! -e gate ]; do sleep 0.01; done; echo out {0}; "
+                          "echo err {0} >&2; exit {0}",
+                          i));
+    one.dir = dir_ / fmt::format("attempt-{}", i);
+    auto process = start(one);
+    ASSERT_TRUE(process) << process.error().message;
+    processes.push_back(std::move(*process));
+  }
+  write_file(dir_ / "gate", "");
+  for (int i = 0; i < many; ++i) {
+    std::string out;
+    std::string err;
+    const auto exit =
+        run(io_, wait_and_follow_both(*processes[static_cast<std::size_t>(i)], stop_, out, err));
+    ASSERT_TRUE(exit) << exit.error().message;
+    EXPECT_EQ(exit->code, i);
+    EXPECT_EQ(out, fmt::format("out {}\n", i));
+    EXPECT_EQ(err, fmt::format("err {}\n", i));
+  }
+}
+
+Task<bool> wait_a_moment(SupervisedProcess& process, StopSource& stop) {
+  const auto exit = co_await before(deadline_in(20ms), process.wait(stop));
+  co_return exit.has_value();
+}
+
+TEST_F(Supervised, CancellingTheWaitLeavesTheProcessRunning) {
+  auto process = start(shell("while [ ! -e gate ]; do sleep 0.01; done; exit 9"));
+  ASSERT_TRUE(process);
+  EXPECT_FALSE(run(io_, wait_a_moment(**process, stop_)));
+  write_file(dir_ / "gate", "");
+  EXPECT_EQ(wait_for(**process)->code, 9);
+}
+
 TEST_F(Supervised, AMissingSupervisorIsSaidWithTheWayOut) {
   const auto process =
       run(io_, start_supervised(io_.get_executor(), dir_ / "nowhere", shell("true")));
