@@ -20,6 +20,7 @@ export const vm = {
 export type Command = { c: string } & Record<string, unknown>;
 
 export function command(value: Command): void {
+  if (vm.describing) return;
   vm.host.command(JSON.stringify(value));
 }
 

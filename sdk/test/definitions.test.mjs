@@ -58,6 +58,12 @@ test("A definition tells what it declares", () => {
   assert.equal(new Worker(body("", { timeout: 5 })).describe().timeout, 5);
 });
 
+test("Describing asks for nothing, whatever the top of the file does", () => {
+  const worker = new Worker(`console.log("loaded", new Date()); setTimeout(() => {}, 5); ${body("")}`);
+  assert.equal(worker.describe().id, "test");
+  assert.deepEqual(worker.commands, []);
+});
+
 test("The default export wins, else the first named one that is a workflow", () => {
   const first = `export const helper = 1; export const one = defineWorkflow({ id: "one" }, async () => {}); export const two = defineWorkflow({ id: "two" }, async () => {});`;
   assert.equal(new Worker(bundle(first)).describe().id, "one");
