@@ -46,7 +46,8 @@ bool SourceFile::is_below(std::string_view folder) const {
 }
 
 bool SourceFile::is_test() const {
-  return path.ends_with("_test.cc") || path.starts_with("tests/") || path.contains("/test_");
+  return path.ends_with("_test.cc") || path.ends_with("_fixture.h") || path.starts_with("tests/") ||
+         path.contains("/test_");
 }
 
 std::string SourceFile::layer() const {
