@@ -133,7 +133,7 @@ const std::vector<Fence>& fences() {
       {"grpc", {"temporal"}, "use the headers of src/temporal"},
       {"nlohmann/", {"base"}, "use base/json.h"},
       {"spdlog/", {"base"}, "use base/log.h"},
-      {"openssl/", {"base", "http"}, "use base/id.h"},
+      {"openssl/", {"base", "http", "script"}, "use base/id.h"},
       {"CLI/", {"cli"}, "parse options in src/cli"},
       {"valijson/", {"projects"}, "validate arguments in src/projects"},
       {"boost/process", {}, "use process/command.h or process/supervised_process.h"},

@@ -49,7 +49,9 @@ struct Finding {
 
 // The worker stopped this run's code; its context is gone, other runs were not disturbed.
 struct RunStopped {
-  std::string reason;  // "time", "memory"
+  // "time", "memory"; "load": the definition threw at load; "missing": the worker does not hold the
+  // run (evicted), give it the whole history; "error": a defect of the SDK.
+  std::string reason;
   std::string message;
   std::string stack;  // mapped to the source
 };
@@ -74,11 +76,15 @@ struct EffectResult {
 };
 
 struct WorkerHandlers {
-  // Called in the order of the requests of a closure; the reply may take as long as it takes.
+  // Called in the order of the requests of a closure, and after activate() has returned the
+  // completion that began it; the reply may take as long as it takes.
   std::function<Task<EffectResult>(Effect)> effect;
   // A closure ended after the completion that began it.
   std::function<void(history::RunId, history::ClosureEnd)> closure_ended;
-  // The process is gone; no more calls follow.
+  // The code of a run was stopped between two activations, in a closure that went on after an
+  // effect. As if activate() had returned it.
+  std::function<void(history::RunId, RunStopped)> stopped;
+  // The process is gone; no more calls follow. Effects in progress have been cancelled.
   std::function<void(std::string message)> died;
 };
 

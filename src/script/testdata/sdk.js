@@ -1,0 +1,111 @@
+// The smallest thing that keeps to Sdk of sdk/src/host.d.ts: for tests of the worker alone.
+(function createSdk(host) {
+  let workflow;
+  let now = 0;
+  const pending = new Map();  // key -> {resolve, reject}
+  const closures = new Map(); // key -> function
+  const ready = [];
+  const effects = new Map();
+  let effectCount = 0;
+
+  const command = (value) => host.command(JSON.stringify(value));
+  const failure = (error) => ({
+    name: String(error?.name ?? 'Error'),
+    message: String(error?.message ?? error),
+    stack: host.mapStack(String(error?.stack ?? '')),
+  });
+
+  function wait(key) {
+    return new Promise((resolve, reject) => pending.set(key, { resolve, reject }));
+  }
+  const step = {
+    run(key, fn) {
+      command({ c: 'step', key, type: 'run', name: key, phase: '', input: '{}' });
+      closures.set(key, fn);
+      ready.push({ key, attempt: 1 });
+      return wait(key);
+    },
+    cli(key, input) {
+      command({ c: 'step', key, type: 'cli', name: key, phase: 'build', input: JSON.stringify(input) });
+      return wait(key);
+    },
+    sleep(key, at) {
+      command({ c: 'timer', key, name: key, phase: '', at });
+      return wait(key);
+    },
+    log(message) {
+      command({ c: 'log', level: 'info', phase: '', message });
+    },
+  };
+  const effectsOf = (key, attempt) => ({
+    effect(name, args) {
+      const id = ++effectCount;
+      return new Promise((resolve, reject) => {
+        effects.set(id, { resolve, reject });
+        host.effect(key, attempt, id, name, JSON.stringify(args));
+      });
+    },
+    effectSync(name, args) {
+      const answer = JSON.parse(host.effectSync(key, attempt, name, JSON.stringify(args)));
+      if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error);
+      return answer.ok;
+    },
+    digest: host.digest,
+    randomBytes: host.randomBytes,
+    now: host.now,
+  });
+  function begin({ key, attempt }) {
+    const ended = (rest) => host.closureEnded(JSON.stringify({ key, attempt, ...rest }));
+    Promise.resolve()
+      .then(() => closures.get(key)(effectsOf(key, attempt)))
+      .then((value) => ended({ output: JSON.stringify(value ?? null) }),
+            (error) => ended({ failure: failure(error) }));
+  }
+  const jobs = {
+    start(job) {
+      const event = { data: JSON.parse(job.request), name: job.name, project: job.project, seed: job.seed };
+      Promise.resolve()
+        .then(() => workflow.fn({ step, event, now: () => now }))
+        .then((value) => command({ c: 'complete', result: JSON.stringify(value ?? null) }),
+              (error) => command({ c: 'fail', failure: failure(error) }));
+    },
+    resolve: (job) => pending.get(job.key).resolve(JSON.parse(job.output)),
+    reject: (job) => pending.get(job.key).reject(Object.assign(new Error(job.failure.message), { name: job.failure.name })),
+    fire: (job) => pending.get(job.key).resolve(),
+    cancel(job) {
+      for (const { reject } of pending.values()) reject(new Error(job.reason));
+    },
+    closure: (job) => begin(job),
+  };
+
+  return {
+    load(definition) {
+      globalThis.defineWorkflow = (config, fn) => (workflow = { config, fn });
+      const module = { exports: {} };
+      definition(module.exports, () => ({ defineWorkflow }), module, host.file, '');
+    },
+    describe() {
+      if (!workflow) throw new Error(`${host.file} exports no workflow`);
+      const { id, name, phases, timeout, argsSchema, ...config } = workflow.config;
+      return JSON.stringify({
+        id, name: name ?? id, description: '', timeout,
+        phases: (phases ?? []).map((p) => (typeof p === 'string' ? { id: p, label: p } : p)),
+        argsSchema: argsSchema && JSON.stringify(argsSchema), config: JSON.stringify(config),
+      });
+    },
+    deliver(text) {
+      const job = JSON.parse(text);
+      now = job.at;
+      jobs[job.job](job);
+    },
+    nextClosure: () => ready[0]?.key,
+    beginClosure: () => begin(ready.shift()),
+    effectAnswered(id, ok, json) {
+      const { resolve, reject } = effects.get(id);
+      effects.delete(id);
+      const value = JSON.parse(json);
+      if (ok) resolve(value);
+      else reject(Object.assign(new Error(value.message), value));
+    },
+  };
+})

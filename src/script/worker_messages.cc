@@ -1,0 +1,310 @@
+#include "script/worker_messages.h"
+
+#include "base/fault.h"
+#include "script/json_slice.h"
+
+#include <utility>
+
+namespace agentcmd::script {
+namespace {
+
+using history::Command;
+using history::Detail;
+
+template <typename... Visitors>
+struct Overloaded : Visitors... {
+  using Visitors::operator()...;
+};
+
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+  out += ",\"";
+  out += name;
+  out += "\":";
+  append_quoted(out, text);
+}
+
+void append_failure(std::string& out, const history::Failure& failure) {
+  out += R"(,"failure":{"name":)";
+  append_quoted(out, failure.name);
+  append_member(out, "message", failure.message);
+  append_member(out, "stack", failure.stack);
+  out += '}';
+}
+
+void append_job(std::string& out, const history::Job& job) {
+  fmt::format_to(std::back_inserter(out), R"({{"at":{},"job":)", to_millis(job.at));
+  std::visit(Overloaded{[&](const history::StartJob& start) {
+                          out += "\"start\"";
+                          append_member(out, "name", start.run_name);
+                          append_member(out, "project", start.project);
+                          append_member(out, "seed", std::to_string(start.seed));
+                          append_member(out, "request", start.request.text);
+                        },
+                        [&](const history::StepResolvedJob& resolved) {
+                          out += "\"resolve\"";
+                          append_member(out, "key", resolved.key.text);
+                          append_member(out, "output", resolved.output.text);
+                        },
+                        [&](const history::StepRejectedJob& rejected) {
+                          out += "\"reject\"";
+                          append_member(out, "key", rejected.key.text);
+                          append_failure(out, rejected.failure);
+                        },
+                        [&](const history::TimerFiredJob& fired) {
+                          out += "\"fire\"";
+                          append_member(out, "key", fired.key.text);
+                        },
+                        [&](const history::CancelJob& cancel) {
+                          out += "\"cancel\"";
+                          append_member(out, "reason", cancel.reason);
+                        },
+                        [&](const history::RunClosureJob& closure) {
+                          out += "\"closure\"";
+                          append_member(out, "key", closure.key.text);
+                          fmt::format_to(std::back_inserter(out), R"(,"attempt":{})",
+                                         closure.attempt);
+                        }},
+             job.what);
+  out += '}';
+}
+
+// A frame of our own worker: no limits of depth, its payloads are strings.
+Json parse_frame(std::string_view frame) {
+  try {
+    return Json::parse(frame);
+  } catch (const Json::exception& error) {
+    throw Fault(std::string("the workflow worker sent text that is no JSON: ") + error.what());
+  }
+}
+
+// Moves the text out; empty when it is missing or no string.
+std::string take(Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end() || !found->is_string()) return {};
+  return std::move(found->get_ref<std::string&>());
+}
+
+// JSON that came as text in a string, or as a value.
+JsonText take_json(Json& object, const char* name) {
+  const auto found = object.find(name);
+  if (found == object.end()) return {"null"};
+  if (found->is_string()) return {std::move(found->get_ref<std::string&>())};
+  return {to_text(*found)};
+}
+
+history::Failure take_failure(Json& object) {
+  const auto found = object.find("failure");
+  if (found == object.end() || !found->is_object()) {
+    return {.name = "Error", .message = "unknown error", .stack = {}};
+  }
+  return {.name = take(*found, "name"),
+          .message = take(*found, "message"),
+          .stack = take(*found, "stack")};
+}
+
+Detail phase_note(Json& json) {
+  const auto state = take(json, "state");
+  if (state == "started") {
+    return history::PhaseStarted{.phase = take(json, "phase"), .label = take(json, "label")};
+  }
+  if (state == "completed") return history::PhaseCompleted{.phase = take(json, "phase")};
+  return history::PhaseFailed{.phase = take(json, "phase"), .message = take(json, "message")};
+}
+
+using CommandParser = Command (*)(Json& json);
+struct CommandKind {
+  std::string_view name;
+  CommandParser parse;
+};
+
+constexpr CommandKind command_kinds[] = {
+    {"step",
+     [](Json& json) -> Command {
+       return history::ScheduleStep{.key = {take(json, "key")},
+                                    .type = take(json, "type"),
+                                    .name = take(json, "name"),
+                                    .phase = take(json, "phase"),
+                                    .input = take_json(json, "input")};
+     }},
+    {"cancelStep",
+     [](Json& json) -> Command { return history::CancelStep{.key = {take(json, "key")}}; }},
+    {"timer",
+     [](Json& json) -> Command {
+       return history::StartTimer{.key = {take(json, "key")},
+                                  .name = take(json, "name"),
+                                  .phase = take(json, "phase"),
+                                  .fire_at = from_millis(int_or(json, "at"))};
+     }},
+    {"cancelTimer",
+     [](Json& json) -> Command { return history::CancelTimer{.key = {take(json, "key")}}; }},
+    {"phase", [](Json& json) -> Command { return history::Note{phase_note(json)}; }},
+    {"annotate",
+     [](Json& json) -> Command {
+       return history::Note{history::Annotated{.key = {take(json, "key")},
+                                               .phase = take(json, "phase"),
+                                               .message = take(json, "message")}};
+     }},
+    {"log",
+     [](Json& json) -> Command {
+       return history::Note{history::Logged{.level = take(json, "level"),
+                                            .phase = take(json, "phase"),
+                                            .message = take(json, "message")}};
+     }},
+    {"update",
+     [](Json& json) -> Command {
+       return history::Note{history::RunUpdated{.fields = take_json(json, "fields")}};
+     }},
+    {"complete",
+     [](Json& json) -> Command {
+       return history::CompleteRun{.result = take_json(json, "result")};
+     }},
+    {"fail", [](Json& json) -> Command { return history::FailRun{.failure = take_failure(json)}; }},
+    {"cancelled", [](Json&) -> Command { return history::CancelRun{}; }},
+};
+
+Command parse_command(Json& json) {
+  const auto name = take(json, "c");
+  for (const auto& kind : command_kinds) {
+    if (kind.name == name) return kind.parse(json);
+  }
+  throw Fault("the workflow worker sent an unknown command '" + name + "'");
+}
+
+history::ClosureEnd take_closure(Json& json) {
+  history::ClosureEnd end{.key = {take(json, "key")},
+                          .attempt = static_cast<std::uint32_t>(int_or(json, "attempt", 1)),
+                          .threw = json.contains("failure"),
+                          .output = {},
+                          .failure = {}};
+  if (end.threw) {
+    end.failure = take_failure(json);
+  } else {
+    end.output = take_json(json, "output");
+  }
+  return end;
+}
+
+// The failure of a definition that does not load, as one line.
+Error load_error(const Json& error, const std::string& file) {
+  auto message = string_or(error, "message");
+  const auto name = string_or(error, "name", "Error");
+  if (name != "Error" && !name.empty()) message = fmt::format("{}: {}", name, message);
+  return {ErrorCode::invalid_argument,
+          fmt::format("{}: {}", string_or(error, "at", file), message)};
+}
+
+}  // namespace
+
+std::string plain_frame(std::string_view type, std::string_view field, std::string_view text) {
+  std::string frame = fmt::format(R"({{"t":"{}")", type);
+  append_member(frame, field, text);
+  return frame + '}';
+}
+
+std::string code_frame(const Bundle& bundle) {
+  std::string frame = R"({"t":"code")";
+  append_member(frame, "hash", bundle.hash);
+  append_member(frame, "file", bundle.file);
+  append_member(frame, "source", bundle.code);
+  append_member(frame, "map", bundle.map);
+  return frame + '}';
+}
+
+std::string activate_frame(const history::Activation& activation) {
+  std::string frame = R"({"t":"activate")";
+  append_member(frame, "run", activation.run.text);
+  append_member(frame, "code", activation.code_hash);
+  frame +=
+      activation.replaying ? R"(,"replaying":true,"jobs":[)" : R"(,"replaying":false,"jobs":[)";
+  bool first = true;
+  for (const auto& job : activation.jobs) {
+    if (!std::exchange(first, false)) frame += ',';
+    append_job(frame, job);
+  }
+  return frame + "]}";
+}
+
+std::string effect_frame(std::uint64_t id, const EffectResult& result) {
+  std::string frame = fmt::format(R"({{"t":"effect","id":{})", id);
+  if (result.ok) {
+    append_member(frame, "ok", result.value.text);
+    return frame + '}';
+  }
+  return fmt::format(R"({},"error":{}}})", frame, result.value.text);
+}
+
+history::Completion parse_completion(std::string_view frame) {
+  Json json = parse_frame(frame);
+  history::Completion completion{.run = {take(json, "run")}, .commands = {}, .closures = {}};
+  auto& commands = json["commands"];
+  completion.commands.reserve(commands.size());
+  for (auto& command : commands) completion.commands.push_back(parse_command(command));
+  for (auto& closure : json["closures"]) completion.closures.push_back(take_closure(closure));
+  return completion;
+}
+
+history::ClosureEnd parse_closure(std::string_view frame) {
+  Json json = parse_frame(frame);
+  return take_closure(json);
+}
+
+RunStopped parse_stopped(std::string_view frame) {
+  Json json = parse_frame(frame);
+  return {.reason = take(json, "reason"),
+          .message = take(json, "message"),
+          .stack = take(json, "stack")};
+}
+
+EffectFrame parse_effect(std::string_view frame) {
+  Json json = parse_frame(frame);
+  return {.effect = {.run = {take(json, "run")},
+                     .key = {take(json, "key")},
+                     .attempt = static_cast<std::uint32_t>(int_or(json, "attempt", 1)),
+                     .name = take(json, "name"),
+                     .args = {take(json, "args")}},
+          .id = static_cast<std::uint64_t>(int_or(json, "id")),
+          .synchronous = bool_or(json, "sync")};
+}
+
+Result<WorkflowInfo> parse_described(std::string_view frame, const std::string& file) {
+  Json json = parse_frame(frame);
+  if (json.contains("error")) return tl::unexpected(load_error(json["error"], file));
+  Json& workflow = json["workflow"];
+  WorkflowInfo info{
+      .id = take(workflow, "id"),
+      .name = take(workflow, "name"),
+      .description = take(workflow, "description"),
+      .phases = {},
+      .timeout = {},
+      .args_schema = {},
+      .config = workflow.contains("config") ? take_json(workflow, "config") : JsonText{"{}"}};
+  if (const auto phases = workflow.find("phases"); phases != workflow.end()) {
+    for (auto& phase : *phases) info.phases.push_back({take(phase, "id"), take(phase, "label")});
+  }
+  if (const auto timeout = workflow.find("timeout");
+      timeout != workflow.end() && timeout->is_number()) {
+    info.timeout = Milliseconds(timeout->get<std::int64_t>());
+  }
+  if (const auto schema = workflow.find("argsSchema");
+      schema != workflow.end() && !schema->is_null()) {
+    info.args_schema = take_json(workflow, "argsSchema");
+  }
+  return info;
+}
+
+Result<std::vector<Finding>> parse_checked(std::string_view frame, const std::string& file) {
+  Json json = parse_frame(frame);
+  if (json.contains("error")) return tl::unexpected(load_error(json["error"], file));
+  std::vector<Finding> findings;
+  for (auto& finding : json["findings"]) {
+    findings.push_back({.file = take(finding, "file"),
+                        .line = static_cast<int>(int_or(finding, "line")),
+                        .column = static_cast<int>(int_or(finding, "column")),
+                        .what = take(finding, "what"),
+                        .treatment = take(finding, "treatment"),
+                        .advice = take(finding, "advice")});
+  }
+  return findings;
+}
+
+}  // namespace agentcmd::script

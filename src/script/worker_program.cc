@@ -1,0 +1,309 @@
+#include "script/worker_program.h"
+
+#include "base/fault.h"
+#include "base/json.h"
+#include "base/text.h"
+#include "script/json_slice.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+
+namespace agentcmd::script {
+namespace {
+
+// Lone surrogates, which JSON.stringify writes as \udXXX, are not text that any of us could keep:
+// they become U+FFFD. Payloads are JSON in a JSON string, where the same escape has two
+// backslashes; an even pair more is text that only looks like one.
+std::string without_lone_surrogates(std::string_view json) {
+  std::string out(json);
+  for (auto at = out.find("\\ud"); at != std::string::npos; at = out.find("\\ud", at + 1)) {
+    std::size_t first = at;
+    while (first > 0 && out[first - 1] == '\\') --first;
+    const std::size_t backslashes = at - first + 1;
+    const bool escape = backslashes % 2 == 1 || backslashes % 4 == 2;
+    if (escape && at + 6 <= out.size()) out.replace(at + 2, 4, "fffd");
+  }
+  return out;
+}
+
+void append_element(std::string& list, std::string_view json) {
+  if (!list.empty()) list += ',';
+  if (json.find("\\ud") == std::string_view::npos) {
+    list += json;
+  } else {
+    list += without_lone_surrogates(json);
+  }
+}
+
+std::string failure_json(const CodeThrew& thrown) {
+  std::string json = fmt::format(R"({{"name":{},"message":{},"stack":{})", quote(thrown.name),
+                                 quote(thrown.message), quote(thrown.stack));
+  if (thrown.place) {
+    const auto& [file, line, column] = *thrown.place;
+    json += fmt::format(R"(,"at":{})", quote(fmt::format("{}:{}:{}", file, line, column)));
+  }
+  return json + '}';
+}
+
+std::string failure_json(const CodeStopped& stop) {
+  return fmt::format(R"({{"name":"Error","message":{},"stack":{}}})", quote(stop.message),
+                     quote(stop.stack));
+}
+
+}  // namespace
+
+WorkerProgram::WorkerProgram(Vm& vm, WorkerChannel& channel, std::string analyze)
+    : vm_(vm), channel_(channel), analyze_(std::move(analyze)) {}
+
+WorkerProgram::~WorkerProgram() = default;
+
+void WorkerProgram::prepare() {
+  spare_ = make_bare_context(vm_);
+  channel_.send(R"({"t":"ready"})");
+}
+
+void WorkerProgram::run() {
+  while (const auto frame = channel_.next()) handle(*frame);
+}
+
+void WorkerProgram::handle(const std::string& frame) {
+  const auto type = unquote(member(frame, "t"));
+  if (type == "activate") return activate(frame);
+  if (type == "effect") return answer_effect(frame);
+  if (type == "evict") return evict(frame);
+  if (type == "code") return keep_code(frame);
+  if (type == "describe") return describe(frame);
+  if (type == "check") return check(frame);
+  throw Fault("the driver sent a message of unknown type '" + type + "'");
+}
+
+void WorkerProgram::keep_code(std::string_view frame) {
+  auto& code = codes_[std::string(member(frame, "hash"))];
+  if (code != nullptr) return;
+  code = std::make_unique<Code>(vm_.group, unquote(member(frame, "file")),
+                                unquote(member(frame, "source")), unquote(member(frame, "map")));
+}
+
+Code& WorkerProgram::find_code(std::string_view id) {
+  const auto found = codes_.find(std::string(id));
+  if (found == codes_.end())
+    throw CodeStopped{"error", fmt::format("the code {} was never sent to the worker", id), {}};
+  return *found->second;
+}
+
+std::unique_ptr<RunContext> WorkerProgram::make_context(Code& code) {
+  const auto bare = spare_ ? *std::exchange(spare_, std::nullopt) : make_bare_context(vm_);
+  return std::make_unique<RunContext>(vm_, bare, code, *this);
+}
+
+void WorkerProgram::describe(std::string_view frame) {
+  const auto hash = member(frame, "hash");
+  std::string answer = fmt::format(R"({{"t":"described","hash":{},)", hash);
+  // The last words of a process that has to end here: a stopped frame for nobody's run.
+  vm_.watchdog->begin(0, fmt::format(R"({{"t":"gave_up","hash":{},)", hash));
+  try {
+    const auto context = make_context(find_code(hash));
+    context->load();
+    answer += fmt::format(R"("workflow":{}}})", context->describe());
+  } catch (const CodeThrew& thrown) {
+    answer += fmt::format(R"("error":{}}})", failure_json(thrown));
+  } catch (const CodeStopped& stop) {
+    answer += fmt::format(R"("error":{}}})", failure_json(stop));
+  }
+  vm_.watchdog->end();
+  channel_.send(answer);
+}
+
+void WorkerProgram::check(std::string_view frame) {
+  const auto hash = member(frame, "hash");
+  std::string answer = fmt::format(R"({{"t":"checked","hash":{},)", hash);
+  vm_.watchdog->begin(0, fmt::format(R"({{"t":"gave_up","hash":{},)", hash));
+  try {
+    if (analyze_.empty()) {
+      throw CodeThrew{.name = "Error",
+                      .message = "analyze.js is missing beside the worker: install agentcmd again",
+                      .stack = {},
+                      .place = {}};
+    }
+    if (!analyze_script_) {
+      std::string error;
+      analyze_script_.emplace(vm_.group, "agentcmd:analyze", analyze_, error);
+      if (!error.empty()) throw Fault("analyze.js cannot be parsed: " + error);
+    }
+    Code& code = find_code(hash);
+    const auto context = make_context(code);
+    const auto findings = context->apply_to_source(analyze_script_->get());
+    answer += fmt::format(R"("findings":{}}})", findings_json(code, findings));
+  } catch (const CodeThrew& thrown) {
+    answer += fmt::format(R"("error":{}}})", failure_json(thrown));
+  } catch (const CodeStopped& stop) {
+    answer += fmt::format(R"("error":{}}})", failure_json(stop));
+  }
+  vm_.watchdog->end();
+  channel_.send(answer);
+}
+
+// Places of the bundle become places of the source; what lies in packages is not the user's to fix.
+std::string WorkerProgram::findings_json(Code& code, const std::string& findings) {
+  Json mapped = Json::array();
+  for (auto& finding : parse_trusted(findings, "findings of analyze.js")) {
+    const auto place = code.map().find(static_cast<int>(int_or(finding, "line")),
+                                       static_cast<int>(int_or(finding, "column")));
+    if (!place || place->file.find("node_modules/") != std::string::npos) continue;
+    finding["file"] = place->file;
+    finding["line"] = place->line;
+    finding["column"] = place->column;
+    mapped.push_back(std::move(finding));
+  }
+  return to_text(mapped);
+}
+
+WorkerProgram::Run& WorkerProgram::find_or_make_run(std::string_view id, std::string_view frame) {
+  auto& run = runs_[std::string(id)];
+  run.id = id;
+  if (run.context != nullptr) return run;
+  const auto jobs = member(frame, "jobs");
+  std::string first;
+  for_each_element(jobs, [&](std::string_view job) {
+    if (first.empty()) first = unquote(member(job, "job"));
+  });
+  if (first != "start") {
+    throw CodeStopped{
+        "missing", "the worker does not hold this run; it needs its whole history", {}};
+  }
+  run.context = make_context(find_code(member(frame, "code")));
+  return run;
+}
+
+// One frame's work for a run: the watchdog counts it, and what stops the code is reported.
+void WorkerProgram::within(Run& run, const std::function<void()>& work) {
+  const std::string id = run.id;
+  vm_.watchdog->begin(run.heap, fmt::format(R"({{"t":"stopped","run":{},)", id));
+  current_ = &run;
+  try {
+    work();
+    run.heap = vm_.watchdog->end();
+  } catch (const CodeStopped& stop) {
+    stop_run(id, stop);
+  }
+  current_ = nullptr;
+}
+
+void WorkerProgram::activate(std::string_view frame) {
+  const std::string id(member(frame, "run"));
+  const bool replaying = member(frame, "replaying") == "true";
+  answer_ = {};
+  try {
+    Run& run = find_or_make_run(id, frame);
+    answer_.run = &run;
+    within(run, [&] { apply(run, member(frame, "jobs"), replaying); });
+  } catch (const CodeStopped& stop) {
+    stop_run(id, stop);
+  }
+  answer_ = {};
+}
+
+void WorkerProgram::apply(Run& run, std::string_view jobs, bool replaying) {
+  if (!run.loaded) {
+    run.loaded = true;
+    try {
+      run.context->load();
+    } catch (const CodeThrew& thrown) {
+      throw CodeStopped{
+          "load",
+          fmt::format("the definition could not be loaded: {}: {}", thrown.name, thrown.message),
+          thrown.stack};
+    }
+  }
+  std::string text;
+  for_each_element(jobs, [&](std::string_view job) {
+    text = job;
+    run.context->deliver(text, replaying);
+  });
+  if (!replaying) {
+    answer_.beginning_closures = true;
+    while (const auto key = run.context->next_closure()) run.context->begin_closure(*key);
+  }
+  if (!answer_.sent) send_completion();
+}
+
+void WorkerProgram::send_completion() {
+  Run& run = *answer_.run;
+  answer_.sent = true;
+  channel_.send(
+      fmt::format(R"({{"t":"completion","run":{},"commands":[{}],"closures":[{}],"heap":{}}})",
+                  run.id, run.commands, answer_.closures, run.heap));
+  run.commands.clear();
+}
+
+void WorkerProgram::stop_run(const std::string& id, const CodeStopped& stop) {
+  runs_.erase(id);
+  channel_.send(fmt::format(R"({{"t":"stopped","run":{},"reason":{},"message":{},"stack":{}}})", id,
+                            quote(stop.reason), quote(stop.message), quote(stop.stack)));
+}
+
+void WorkerProgram::evict(std::string_view frame) {
+  runs_.erase(std::string(member(frame, "run")));
+}
+
+void WorkerProgram::answer_effect(std::string_view frame) {
+  std::uint64_t id = 0;
+  const auto digits = member(frame, "id");
+  std::from_chars(digits.data(), digits.data() + digits.size(), id);
+  const auto pending = effects_.extract(id);
+  if (pending.empty()) return;
+  const auto found = runs_.find(pending.mapped().run);
+  if (found == runs_.end()) return;  // evicted meanwhile
+  Run& run = found->second;
+  within(run, [&] {
+    const auto ok = find_member(frame, "ok");
+    const std::string json = ok ? unquote(*ok) : std::string(member(frame, "error"));
+    run.context->effect_answered(pending.mapped().id, ok.has_value(), json);
+  });
+}
+
+void WorkerProgram::command(std::string_view json) {
+  append_element(current_->commands, json);
+}
+
+void WorkerProgram::closure_ended(std::string_view json) {
+  if (answer_.run != nullptr && !answer_.sent) return append_element(answer_.closures, json);
+  std::string rest;
+  append_element(rest, json.substr(1));
+  channel_.send(fmt::format(R"({{"t":"closure","run":{},{})", current_->id, rest));
+}
+
+void WorkerProgram::effect(EffectRequest request) {
+  const auto id = send_effect(request, false);
+  effects_.emplace(id, PendingEffect{current_->id, request.id});
+}
+
+std::string WorkerProgram::effect_sync(EffectRequest request) {
+  const auto wanted = std::to_string(send_effect(request, true));
+  while (auto frame = channel_.receive()) {
+    if (unquote(member(*frame, "t")) != "effect" || member(*frame, "id") != wanted) {
+      channel_.keep(*std::move(frame));
+      continue;
+    }
+    if (const auto ok = find_member(*frame, "ok"))
+      return fmt::format(R"({{"ok":{}}})", unquote(*ok));
+    return fmt::format(R"({{"error":{}}})", member(*frame, "error"));
+  }
+  ::_exit(0);  // the driver is gone
+}
+
+std::uint64_t WorkerProgram::send_effect(const EffectRequest& request, bool synchronous) {
+  // The driver must know the steps that these closures belong to. While jobs are still being
+  // applied, an effect can only come of a closure that began in an earlier activation.
+  if (answer_.run == current_ && answer_.beginning_closures && !answer_.sent) send_completion();
+  const auto id = ++last_effect_;
+  channel_.send(fmt::format(
+      R"({{"t":"effect","run":{},"key":{},"attempt":{},"id":{},"name":{},"sync":{},"args":{}}})",
+      current_->id, quote(request.key), request.attempt, id, quote(request.name), synchronous,
+      quote(request.args)));
+  return id;
+}
+
+}  // namespace agentcmd::script
