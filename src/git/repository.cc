@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 
 namespace agentcmd::git {
 namespace {
@@ -47,6 +48,19 @@ std::string way_out(std::string_view said) {
     return "\nAnother git command holds the lock. If none is running, remove that file.";
   }
   return {};
+}
+
+// Folders that git must not look beyond. A worktree of ours lies within the user's checkout: should
+// its .git be gone, git must fail there and not take the checkout around it.
+std::optional<std::string> ceiling(const std::filesystem::path& path) {
+  std::filesystem::path folder;
+  for (const auto& part : path) {
+    folder /= part;
+    if (part != ".worktrees") continue;
+    const char* others = std::getenv("GIT_CEILING_DIRECTORIES");
+    return others == nullptr ? folder.string() : folder.string() + ":" + others;
+  }
+  return std::nullopt;
 }
 
 // The subcommand, past global options such as `-c name=value`.
@@ -112,6 +126,9 @@ Task<Result<process::CommandResult>> run_git(Repository repository, std::vector<
   spec.env["LC_ALL"] = "C";
   spec.env["GIT_TERMINAL_PROMPT"] = "0";
   spec.env["GIT_PAGER"] = "cat";
+  if (auto folders = ceiling(repository.path)) {
+    spec.env["GIT_CEILING_DIRECTORIES"] = std::move(folders);
+  }
   if (options.access == Access::read) spec.env["GIT_OPTIONAL_LOCKS"] = "0";
   spec.input = std::move(options.input);
   spec.timeout = options.timeout;

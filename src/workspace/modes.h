@@ -1,0 +1,49 @@
+#pragma once
+// The two modes that do something; workspace.cc chooses between them. A step of the work is first
+// looked up and then done, so each of these may be called again at any time.
+
+#include "git/git.h"
+#include "workspace/record.h"
+#include "workspace/workspace.h"
+
+namespace agentcmd::workspace {
+
+// The user's checkout.
+struct Site {
+  boost::asio::any_io_executor executor;
+  BlockingPool& pool;  // outlives every operation
+  git::Layout layout;
+
+  git::Repository repository() const { return {executor, layout.top_level}; }
+};
+
+Task<Result<Workspace>> setup_worktree(Site site, WorkspaceRequest request);
+Task<Result<FinalizeReport>> finalize_worktree(Site site, Workspace workspace,
+                                               FinalizeRequest request);
+
+Task<Result<Workspace>> setup_branch(Site site, WorkspaceRequest request);
+Task<Result<FinalizeReport>> finalize_branch(Site site, Workspace workspace,
+                                             FinalizeRequest request);
+
+// What both modes decide at first: on which branch, from where.
+struct BranchPlan {
+  std::string branch;
+  bool exists = false;
+  std::string base;         // as the user knows it
+  std::string base_commit;  // where the run's work begins
+  git::Head head;           // of the user's checkout
+};
+Task<Result<BranchPlan>> plan_branch(Site site, WorkspaceRequest request);
+
+// An open record of this workspace in this mode, if there is one.
+Task<std::optional<Record>> open_record(Site site, std::string id, Mode mode);
+
+std::string commit_message(const FinalizeRequest& request);
+
+// "3 paths (a, b, c)", for messages.
+std::string list_paths(const std::vector<git::StatusEntry>& entries);
+
+// True when no local branch has the commit, so that leaving it would lose it.
+Task<Result<bool>> is_on_no_branch(git::Repository repository, std::string commit);
+
+}  // namespace agentcmd::workspace

@@ -1,0 +1,21 @@
+#pragma once
+// Names made from what users write. Pure.
+
+#include <string>
+#include <string_view>
+
+namespace agentcmd::workspace {
+
+// "Add Login!" becomes "add-login"; "run" where nothing is left.
+std::string slug(std::string_view text);
+
+// "agentcmd/add-login-r4k2m9xq"
+std::string default_branch(std::string_view run_name, std::string_view run);
+
+// As the name of one folder: "feat/x" becomes "feat-x", ".." "--", a leading dot or dash "_".
+std::string folder_name(std::string_view branch);
+
+// Names the record of a workspace: the run, and what distinguishes several of one run.
+std::string workspace_id(std::string_view run, std::string_view key);
+
+}  // namespace agentcmd::workspace
