@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
 
 namespace agentcmd::git {
 namespace {
@@ -50,15 +49,13 @@ std::string way_out(std::string_view said) {
   return {};
 }
 
-// Folders that git must not look beyond. A worktree of ours lies within the user's checkout: should
-// its .git be gone, git must fail there and not take the checkout around it.
+// The folder that git must not look beyond. A worktree of ours lies within the user's checkout:
+// should its .git be gone, git must fail there and not take the checkout around it.
 std::optional<std::string> ceiling(const std::filesystem::path& path) {
   std::filesystem::path folder;
   for (const auto& part : path) {
     folder /= part;
-    if (part != ".worktrees") continue;
-    const char* others = std::getenv("GIT_CEILING_DIRECTORIES");
-    return others == nullptr ? folder.string() : folder.string() + ":" + others;
+    if (part == ".worktrees") return folder.string();
   }
   return std::nullopt;
 }
@@ -126,8 +123,8 @@ Task<Result<process::CommandResult>> run_git(Repository repository, std::vector<
   spec.env["LC_ALL"] = "C";
   spec.env["GIT_TERMINAL_PROMPT"] = "0";
   spec.env["GIT_PAGER"] = "cat";
-  if (auto folders = ceiling(repository.path)) {
-    spec.env["GIT_CEILING_DIRECTORIES"] = std::move(folders);
+  if (auto folder = ceiling(repository.path)) {
+    spec.env["GIT_CEILING_DIRECTORIES"] = std::move(folder);
   }
   if (options.access == Access::read) spec.env["GIT_OPTIONAL_LOCKS"] = "0";
   spec.input = std::move(options.input);
