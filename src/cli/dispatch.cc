@@ -48,4 +48,12 @@ int refuse(Services& services, const Error& error) {
   return static_cast<int>(ExitCode::not_started);
 }
 
+int refuse(Services& services, const Error& error, bool json) {
+  if (json) {
+    const Json line{{"type", "error"}, {"error", {{"message", error.message}}}};
+    services.output.out(to_text(line) + "\n");
+  }
+  return refuse(services, error);
+}
+
 }  // namespace agentcmd::cli

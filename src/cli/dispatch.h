@@ -31,5 +31,7 @@ Task<int> dispatch(Services& services, Command command);
 
 // Says the error the way that every command does, and how to exit.
 int refuse(Services& services, const Error& error);
+// As refuse(), and with `json` also as an object on stdout, for readers of `run --json`.
+int refuse(Services& services, const Error& error, bool json);
 
 }  // namespace agentcmd::cli

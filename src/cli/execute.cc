@@ -5,6 +5,7 @@
 #include "cli/detach.h"
 #include "cli/exit_code.h"
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -62,7 +63,10 @@ class Execution {
     if (leaving_ != 0) co_await driver_.stop();
     tasks_.cancel();
     co_await tasks_.join();
-    if (fault_ && leaving_ == 0) std::rethrow_exception(fault_);
+    if (fault_ && leaving_ == 0) {
+      view_.close();
+      std::rethrow_exception(fault_);
+    }
     co_return leaving_ != 0 ? left() : ended();
   }
 
@@ -82,6 +86,9 @@ class Execution {
       const int signal = co_await signals_.async_wait(use_task);
       if (signal == SIGHUP) {
         go_to_background();
+      } else if (signal == SIGINT && asking_) {
+        asking_ = false;
+        changed_.notify();
       } else if (signal == SIGINT && !cancelling_) {
         cancelling_ = true;
         view_.notice(
@@ -110,7 +117,17 @@ class Execution {
     const bool can_ask = services_.output.out_is_terminal() && isatty(STDIN_FILENO) == 1;
     if (!is_lost || !can_ask || leaving_ != 0) co_return false;
     view_.notice((*driven_)->message);
-    co_return co_await confirmed(services_.executor, services_.output, "Run it again?");
+    using namespace asio::experimental::awaitable_operators;
+    asking_ = true;
+    const auto answer =
+        co_await (confirmed(services_.executor, services_.output, "Run it again?") || not_asked());
+    asking_ = false;
+    co_return answer.index() == 0 && std::get<0>(answer);
+  }
+
+  // Returns when a signal takes the question back.
+  Task<> not_asked() {
+    while (asking_ && leaving_ == 0) co_await changed_.wait();
   }
 
   int left() {
@@ -125,6 +142,7 @@ class Execution {
   int ended() {
     const auto& driven = *driven_;
     if (!driven) {
+      view_.close();
       services_.output.complain(driven.error().message);
       return static_cast<int>(ExitCode::failed);
     }
@@ -153,6 +171,7 @@ class Execution {
   std::optional<Result<runtime::Driven>> driven_;
   std::exception_ptr fault_;
   bool cancelling_ = false;
+  bool asking_ = false;  // whether to run a lost command again
   bool detached_ = false;
   int leaving_ = 0;  // the signal that said so
   TaskGroup tasks_;

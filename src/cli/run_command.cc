@@ -43,11 +43,15 @@ Task<Result<history::RunId>> take_hold(Services& services, runtime::Driver& driv
   co_return run;
 }
 
-Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& view,
+bool is_json(ViewKind kind) {
+  return kind == ViewKind::json || kind == ViewKind::quiet_json;
+}
+
+Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& view, ViewKind kind,
                          Target target) {
   const bool resume = std::holds_alternative<history::RunId>(target);
   const auto run = co_await take_hold(services, driver, view, std::move(target));
-  if (!run) co_return refuse(services, run.error());
+  if (!run) co_return refuse(services, run.error(), is_json(kind));
   services.run_started = true;
   if (services.detached != nullptr) {
     services.detached->recorded(*run, services.output);
@@ -61,11 +65,11 @@ Task<int> with_driver(Services& services, ViewKind kind, Target target) {
   auto driver =
       co_await runtime::start_driver(services.executor, services.store(), services.clock,
                                      services.random, services.driver_options(view.get()));
-  if (!driver) co_return refuse(services, driver.error());
+  if (!driver) co_return refuse(services, driver.error(), is_json(kind));
   std::exception_ptr fault;
   int code = 0;
   try {
-    code = co_await execute_target(services, **driver, *view, std::move(target));
+    code = co_await execute_target(services, **driver, *view, kind, std::move(target));
   } catch (...) {
     fault = std::current_exception();
   }
@@ -190,19 +194,13 @@ Task<int> run_workflow(Services& services, RunCommand command) {
   const auto kind = view_kind(command.json, command.quiet);
   const bool json = command.json;
   auto run = co_await prepare_run(services, std::move(command));
-  if (!run) {
-    if (json) {
-      services.output.out(
-          to_text({{"type", "error"}, {"error", {{"message", run.error().message}}}}) + "\n");
-    }
-    co_return refuse(services, run.error());
-  }
+  if (!run) co_return refuse(services, run.error(), json);
   co_return co_await with_driver(services, kind, *std::move(run));
 }
 
 Task<int> resume_run(Services& services, RunsResumeCommand command) {
   const auto row = co_await services.store().catalog().find_run(command.run);
-  if (!row) co_return refuse(services, row.error());
+  if (!row) co_return refuse(services, row.error(), command.json);
   if (store::is_terminal(row->status)) {
     co_return refuse(
         services,

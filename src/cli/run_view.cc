@@ -48,6 +48,11 @@ class PeopleView final : public RunView {
     print(summary(ending, facts(), progress_.style()));
   }
 
+  void close() override {
+    if (is_live()) output_.out(erase_line);
+    finished_ = true;
+  }
+
   void detached() override { progress_.set_style(style_of(output_)); }
 
   Task<> animate() override {
@@ -119,6 +124,7 @@ class JsonView final : public RunView {
     output_.complain(text);
   }
   void finish(const Ending& ending) override { output_.out(result_line(ending, facts()) + "\n"); }
+  void close() override {}
   void detached() override {}
   Task<> animate() override { co_return; }
 

@@ -24,6 +24,8 @@ class RunView : public runtime::Observer {
   virtual void notice(std::string_view text) = 0;
   // How it ended; nothing follows.
   virtual void finish(const Ending& ending) = 0;
+  // It ended without an ending: the error is said by whoever calls this.
+  virtual void close() = 0;
   // The terminal is gone or given up; what follows goes to a file.
   virtual void detached() = 0;
   // Keeps what moves on the screen moving, until it is cancelled.
