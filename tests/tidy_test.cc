@@ -47,7 +47,7 @@ const std::vector<Ban>& bans() {
       {"getenv(",
        "configuration and environments are passed in",
        {"src/app", "src/cli", "src/projects", "src/process", "src/steps", "src/store", "src/base",
-        "src/script", "supervise"},
+        "src/script", "src/git", "supervise", "bench"},
        false},
       {"std::async(", "run_blocking of async/blocking.h", {}, false},
       {"malloc(", "std::vector, std::string or std::unique_ptr", {"supervise"}},
