@@ -145,12 +145,13 @@ void WorkerProgram::check(std::string_view frame) {
   channel_.send(answer);
 }
 
-// Places of the bundle become places of the source; what lies in packages is not the user's to fix.
+// Places of the bundle (columns from 0) become places of the source; what lies in packages is not
+// the user's to fix.
 std::string WorkerProgram::findings_json(Code& code, const std::string& findings) {
   Json mapped = Json::array();
   for (auto& finding : parse_trusted(findings, "findings of analyze.js")) {
     const auto place = code.map().find(static_cast<int>(int_or(finding, "line")),
-                                       static_cast<int>(int_or(finding, "column")));
+                                       static_cast<int>(int_or(finding, "column")) + 1);
     if (!place || place->file.find("node_modules/") != std::string::npos) continue;
     finding["file"] = place->file;
     finding["line"] = place->line;

@@ -3,7 +3,7 @@
   const findings = [];
   code.split('\n').forEach((text, index) => {
     const column = text.indexOf('Date');
-    if (column >= 0) findings.push({ line: index + 1, column: column + 1, what: 'Date', treatment: 'recorded', advice: 'use event.now' });
+    if (column >= 0) findings.push({ line: index + 1, column, what: 'Date', treatment: 'recorded', advice: 'use event.now' });
   });
   return JSON.stringify(findings);
 })
