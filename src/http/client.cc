@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cctype>
+#include <cstring>
 #include <memory>
 #include <mutex>
 
@@ -112,28 +113,41 @@ void configure(CURL* curl, const Request& request, const curl_slist* headers, Tr
   }
 }
 
-tl::unexpected<Error> failure_of(CURLcode code, const char* detail, const Request& request,
-                                 const Transfer& transfer) {
-  const auto reason = detail[0] != '\0' ? detail : curl_easy_strerror(code);
-  const auto message = fmt::format("{} {}: {}", request.method, request.url, reason);
-  if (transfer.too_large) {
-    return fail(ErrorCode::resource_exhausted,
-                fmt::format("{} {}: the answer is larger than {} MiB", request.method, request.url,
-                            request.body_bytes_max / limits::mib));
-  }
-  switch (code) {
-    case CURLE_OPERATION_TIMEDOUT:
-      return fail(ErrorCode::timed_out, message);
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-      return fail(ErrorCode::invalid_argument, message);
-    default:
-      return fail(ErrorCode::unavailable, message);
-  }
+using Answer = tl::expected<Response, Failure>;
+
+// The system's name for why: that of the last errno, where the failure had one.
+std::string cause_of(CURL* curl, CURLcode code) {
+  if (code == CURLE_COULDNT_RESOLVE_HOST) return "ENOTFOUND";
+  if (code == CURLE_OPERATION_TIMEDOUT) return "ETIMEDOUT";
+  long number = 0;
+  curl_easy_getinfo(curl, CURLINFO_OS_ERRNO, &number);
+  const char* name = number == 0 ? nullptr : ::strerrorname_np(static_cast<int>(number));
+  return name != nullptr ? name : "";
 }
 
-Result<Response> transfer_now(const Request& request,
-                              std::shared_ptr<std::atomic<bool>> abandoned) {
+tl::unexpected<Failure> failed(const Request& request, ErrorCode code, std::string_view reason,
+                               std::string cause = {}) {
+  return tl::unexpected(
+      Failure{code, fmt::format("{} {}: {}", request.method, request.url, reason), cause});
+}
+
+tl::unexpected<Failure> failure_of(CURL* curl, CURLcode code, std::string_view detail,
+                                   const Request& request, const Transfer& transfer) {
+  if (transfer.too_large) {
+    return failed(
+        request, ErrorCode::resource_exhausted,
+        fmt::format("the answer is larger than {} MiB", request.body_bytes_max / limits::mib));
+  }
+  const auto reason = detail.empty() ? curl_easy_strerror(code) : detail;
+  auto kind = ErrorCode::unavailable;
+  if (code == CURLE_OPERATION_TIMEDOUT) kind = ErrorCode::timed_out;
+  if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) {
+    kind = ErrorCode::invalid_argument;
+  }
+  return failed(request, kind, reason, cause_of(curl, code));
+}
+
+Answer transfer_now(const Request& request, std::shared_ptr<std::atomic<bool>> abandoned) {
   static std::once_flag initialised;
   std::call_once(initialised, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
   const CurlHandle curl(curl_easy_init());
@@ -146,7 +160,7 @@ Result<Response> transfer_now(const Request& request,
   configure(curl.get(), request, headers.get(), transfer);
   curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, detail);
   const auto code = curl_easy_perform(curl.get());
-  if (code != CURLE_OK) return failure_of(code, detail, request, transfer);
+  if (code != CURLE_OK) return failure_of(curl.get(), code, detail, request, transfer);
 
   long status = 0;
   long redirects = 0;
@@ -158,8 +172,7 @@ Result<Response> transfer_now(const Request& request,
   transfer.response.redirected = redirects > 0;
   transfer.response.url = url != nullptr ? url : request.url;
   if (request.redirects == Redirects::refuse && status >= 300 && status < 400 && status != 304) {
-    return fail(ErrorCode::unavailable, fmt::format("{} {}: redirected, which the request forbids",
-                                                    request.method, request.url));
+    return failed(request, ErrorCode::unavailable, "redirected, which the request forbids");
   }
   return std::move(transfer.response);
 }
@@ -176,10 +189,9 @@ Task<> watch_cancellation(std::shared_ptr<std::atomic<bool>> abandoned) {
 
 }  // namespace
 
-Task<Result<Response>> perform(BlockingPool& pool, Request request) {
+Task<Answer> perform(BlockingPool& pool, Request request) {
   if (!request.url.starts_with("http://") && !request.url.starts_with("https://")) {
-    co_return fail(ErrorCode::invalid_argument,
-                   fmt::format("'{}' is not an http or https URL", request.url));
+    co_return failed(request, ErrorCode::invalid_argument, "not an http or https URL");
   }
   auto abandoned = std::make_shared<std::atomic<bool>>(false);
   auto transfer = pool.run(

@@ -38,10 +38,16 @@ struct Response {
   std::string body;
 };
 
+struct Failure {
+  ErrorCode code;
+  std::string message;
+  std::string cause;  // as the system names it: "ECONNREFUSED", "ENOTFOUND"; may be empty
+};
+
 // Any status is a response. Errors: invalid_argument (not an http URL), timed_out,
 // resource_exhausted (answer larger than allowed), unavailable (no such host, refused, broken
 // off, redirect that was to be refused); the message names the host. When the waiting task is
 // cancelled the transfer ends within a second, unseen.
-Task<Result<Response>> perform(BlockingPool& pool, Request request);
+Task<tl::expected<Response, Failure>> perform(BlockingPool& pool, Request request);
 
 }  // namespace agentcmd::http

@@ -97,7 +97,7 @@ T wait(asio::io_context& io, Task<T> task) {
   return future.get();
 }
 
-Result<Response> perform_now(Request request) {
+tl::expected<Response, Failure> perform_now(Request request) {
   asio::io_context io;
   BlockingPool pool(1);
   return wait(io, perform(pool, std::move(request)));
@@ -159,6 +159,7 @@ TEST(HttpClient, NamesTheUrlThatRefusedTheConnection) {
   const auto refused = perform_now({.url = "http://127.0.0.1:1/x"});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::unavailable);
+  EXPECT_EQ(refused.error().cause, "ECONNREFUSED");
   EXPECT_NE(refused.error().message.find("127.0.0.1"), std::string::npos);
 }
 

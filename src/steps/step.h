@@ -61,6 +61,9 @@ struct Step {
   std::filesystem::path attempt_dir() const;
 };
 
+// The name of a step's folder below logs/ and artifacts/: its key, with "__" for each '/'.
+std::string folder_name(const history::StepKey& key);
+
 // What a running step may ask of its driver. Outlives the step.
 class StepHost {
  public:

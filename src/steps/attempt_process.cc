@@ -1,0 +1,135 @@
+#include "steps/attempt_process.h"
+
+#include "base/duration.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstring>
+#include <fstream>
+#include <vector>
+
+namespace agentcmd::steps {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace boost::asio::experimental::awaitable_operators;
+
+Task<ProcessEnd> watch(std::unique_ptr<process::SupervisedProcess> process, ProcessUse use,
+                       StopSource& stop) {
+  auto exit = co_await (process->wait(stop) && process->follow("stdout", 0, use.on_stdout) &&
+                        process->follow("stderr", 0, use.on_stderr));
+  if (!exit) co_return exit.error();
+  co_return std::move(*exit);
+}
+
+Task<ProcessEnd> start(StepHost& host, const Step& step, ProcessUse use, StopSource& stop) {
+  auto spec = use.spec();
+  if (!spec) co_return spec.error();
+  spec->dir = step.attempt_dir();
+  spec->run = step.run.run.text;
+  auto process =
+      co_await process::start_supervised(host.executor(), step.run.libexec, std::move(*spec));
+  if (!process) co_return process.error();
+  co_return co_await watch(std::move(*process), std::move(use), stop);
+}
+
+void tell_file(const fs::path& file, const OnBytes& on_bytes) {
+  std::ifstream in(file, std::ios::binary);
+  std::vector<char> buffer(256 * limits::kib);
+  while (in) {
+    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    if (in.gcount() > 0) on_bytes({buffer.data(), static_cast<std::size_t>(in.gcount())});
+  }
+}
+
+// The recovery has claimed the folder, so that nothing can be started in it any more; it is put
+// aside, and the attempt begins in a new one.
+void set_aside(const fs::path& dir) {
+  std::error_code absent;
+  for (int number = 1;; ++number) {
+    const fs::path aside = fmt::format("{}.unstarted{}", dir.string(), number);
+    if (fs::exists(aside)) continue;
+    fs::rename(dir, aside, absent);
+    return;
+  }
+}
+
+}  // namespace
+
+Task<ProcessEnd> run_attempt_process(StepHost& host, const Step& step, ProcessUse use,
+                                     StopSource& stop) {
+  if (!step.recovery) co_return co_await start(host, step, std::move(use), stop);
+
+  auto recovered = co_await process::recover_supervised(host.executor(), step.attempt_dir());
+  if (auto* running = std::get_if<std::unique_ptr<process::SupervisedProcess>>(&recovered)) {
+    co_return co_await watch(std::move(*running), std::move(use), stop);
+  }
+  if (auto* exit = std::get_if<process::Exit>(&recovered)) {
+    tell_file(step.attempt_dir() / "stdout", use.on_stdout);
+    tell_file(step.attempt_dir() / "stderr", use.on_stderr);
+    co_return std::move(*exit);
+  }
+  if (auto* lost = std::get_if<process::Lost>(&recovered)) {
+    co_return Lost{.reason = std::move(lost->reason)};
+  }
+  set_aside(step.attempt_dir());
+  co_return co_await start(host, step, std::move(use), stop);
+}
+
+std::string describe(const process::Exit& exit) {
+  using process::ExitCause;
+  switch (exit.cause) {
+    case ExitCause::exited:
+      return fmt::format("exit code {}", exit.code);
+    case ExitCause::signalled:
+      return fmt::format("killed by {}", signal_name(exit.signal));
+    case ExitCause::timed_out:
+      return fmt::format("timed out after {}", format_duration(exit.duration));
+    case ExitCause::cancelled:
+      return "cancelled";
+    case ExitCause::out_of_memory:
+      return "killed because the memory was exhausted";
+    case ExitCause::output_limit:
+      return "killed because it wrote more than is kept of its output";
+    case ExitCause::start_failed:
+      return exit.message;
+  }
+  std::unreachable();
+}
+
+int shell_code(const process::Exit& exit) {
+  constexpr int timeout_code = 124;  // of timeout(1)
+  constexpr int not_found_code = 127;
+  switch (exit.cause) {
+    case process::ExitCause::exited:
+      return exit.code;
+    case process::ExitCause::timed_out:
+      return timeout_code;
+    case process::ExitCause::start_failed:
+      return not_found_code;
+    case process::ExitCause::signalled:
+    case process::ExitCause::cancelled:
+    case process::ExitCause::out_of_memory:
+    case process::ExitCause::output_limit:
+      return 128 + (exit.signal != 0 ? exit.signal : SIGKILL);
+  }
+  std::unreachable();
+}
+
+Json to_json(const process::Exit& exit) {
+  Json json{{"cause", process::to_string(exit.cause)}};
+  if (exit.cause == process::ExitCause::exited) json["code"] = exit.code;
+  if (exit.signal != 0) json["signal"] = signal_name(exit.signal);
+  if (!exit.message.empty()) json["message"] = exit.message;
+  if (exit.spool_failed) json["outputIncomplete"] = true;
+  return json;
+}
+
+std::string signal_name(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name == nullptr ? fmt::format("signal {}", signal) : fmt::format("SIG{}", name);
+}
+
+}  // namespace agentcmd::steps

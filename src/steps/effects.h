@@ -1,0 +1,32 @@
+#pragma once
+// What the closure of a step.run may do to the world (sdk/EFFECTS.md): done here, as the user,
+// relative to the run's working directory, with errors that look like Node's.
+
+#include "async/stop.h"
+#include "async/task.h"
+#include "base/json.h"
+#include "steps/step.h"
+
+#include <boost/asio/any_io_executor.hpp>
+
+#include <filesystem>
+#include <string>
+
+namespace agentcmd::steps {
+
+struct EffectOutcome {
+  bool ok = false;
+  JsonText value;  // the value, or {name, message, code?, errno?, syscall?, path?, dest?}
+};
+
+// Everything but `cancel`, which is a request to `stop`: then the effect's process is killed with
+// its descendants and what it has done so far is its answer. Cancelling the task instead ends the
+// waiting only. Faults of the world are answers too. `step` is the closure's.
+Task<EffectOutcome> perform_effect(StepHost& host, Step step, std::string name, JsonText args,
+                                   StopSource& stop);
+
+// Kills what effects of a closure that was lost with its driver may have left running. To be called
+// before the closure begins again.
+Task<> end_lost_effects(boost::asio::any_io_executor executor, std::filesystem::path attempt_dir);
+
+}  // namespace agentcmd::steps

@@ -1,0 +1,42 @@
+#pragma once
+// What the step types share in reading their input and in writing the SDK's result shapes.
+
+#include "steps/step.h"
+
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace agentcmd::steps {
+
+// The parts of a step's input: {"config": {…}, "options": {"timeout"?}}.
+struct StepInput {
+  Json config;   // an object
+  Json options;  // an object
+};
+StepInput read_input(const Step& step);
+
+// options.timeout (milliseconds, or a duration as text), else the default of the step's type.
+std::chrono::milliseconds timeout_of(const Step& step, const StepInput& input);
+
+// `cwd` or `workingDir` of the config, relative to the run's working directory.
+std::filesystem::path directory_of(const Step& step, const Json& config);
+
+// The run's environment with the config's `env` added; a value of null removes a variable.
+std::map<std::string, std::string> environment_of(const Step& step, const Json& config);
+
+// The member as a list of texts: a list, or a single text.
+std::vector<std::string> texts_of(const Json& config, std::string_view key);
+
+Outcome failed(std::string message, std::string name = "Error");
+Outcome timed_out(std::string message);
+
+// Known secrets are replaced in all texts of `result`, then it is written down.
+Outcome completed(const Step& step, bool success, Json result);
+
+// `result` with one more member first, "data", whose JSON is kept byte for byte.
+Outcome completed_with_data(const Step& step, bool success, JsonText data, Json result);
+
+}  // namespace agentcmd::steps

@@ -1,0 +1,13 @@
+#pragma once
+// The functions behind the rows of registry.cc.
+
+#include "steps/step.h"
+
+namespace agentcmd::steps {
+
+Task<Outcome> run_cli_step(StepHost& host, Step step, StopSource& stop);
+Task<Outcome> run_agent_step(StepHost& host, Step step, StopSource& stop);
+Task<Outcome> run_git_step(StepHost& host, Step step, StopSource& stop);
+Task<Outcome> run_artifact_step(StepHost& host, Step step, StopSource& stop);
+
+}  // namespace agentcmd::steps
