@@ -9,5 +9,7 @@ Task<Outcome> run_cli_step(StepHost& host, Step step, StopSource& stop);
 Task<Outcome> run_agent_step(StepHost& host, Step step, StopSource& stop);
 Task<Outcome> run_git_step(StepHost& host, Step step, StopSource& stop);
 Task<Outcome> run_artifact_step(StepHost& host, Step step, StopSource& stop);
+Task<Outcome> run_setup_workspace_step(StepHost& host, Step step, StopSource& stop);
+Task<Outcome> run_finalize_workspace_step(StepHost& host, Step step, StopSource& stop);
 
 }  // namespace agentcmd::steps

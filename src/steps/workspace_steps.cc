@@ -1,0 +1,111 @@
+// The system steps around a run's work: where it works, and what becomes of that at the end. The
+// decisions are workspace/'s; the facts that later steps and the user need go to the run.
+
+#include "steps/result.h"
+#include "steps/step_types.h"
+#include "workspace/workspace.h"
+
+namespace agentcmd::steps {
+namespace {
+
+Result<workspace::WorkspaceRequest> request_of(const Step& step, const Json& config) {
+  workspace::WorkspaceRequest request;
+  request.project = step.run.project;
+  request.run = step.run.run.text;
+  request.run_name = step.run.name;
+  request.worktree_name = string_or(config, "worktreeName");
+  const bool is_system = step.phase.starts_with("_system");
+  if (!is_system) request.key = folder_name(step.key);
+  // step.setupWorkspace({worktreeName | branch | nothing}) says the mode by what it names.
+  auto mode = string_or(config, "mode");
+  if (mode.empty() && !is_system) {
+    if (!string_or(config, "branch").empty()) mode = "branch";
+    if (!request.worktree_name.empty()) mode = "worktree";
+  }
+  const auto known = workspace::mode_from(mode.empty() ? "stay" : mode);
+  if (!known) return tl::unexpected(known.error());
+  request.mode = *known;
+  request.branch = string_or(config, is_system ? "branchName" : "branch");
+  request.base = string_or(config, "baseBranch");
+  return request;
+}
+
+Json facts_of(const workspace::Workspace& made) {
+  Json facts{{"mode", workspace::to_string(made.mode)},
+             {"working_dir", made.working_dir.string()},
+             {"branch", made.branch},
+             {"base", made.base},
+             {"base_commit", made.base_commit}};
+  if (made.worktree_path) facts["worktree"] = made.worktree_path->string();
+  if (made.original_branch) facts["original_branch"] = *made.original_branch;
+  return facts;
+}
+
+Json setup_data(const workspace::Workspace& made) {
+  Json data{{"workingDir", made.working_dir.string()},
+            {"branch", made.branch},
+            {"mode", workspace::to_string(made.mode)}};
+  if (made.worktree_path) data["worktreePath"] = made.worktree_path->string();
+  if (made.worktree_name) data["worktreeName"] = *made.worktree_name;
+  if (made.original_branch) data["originalBranch"] = *made.original_branch;
+  data["workspace"] = to_json(made);  // what cleanupWorkspace and finalizeWorkspace take
+  return data;
+}
+
+Json success_of(Json data) {
+  return {{"data", std::move(data)}, {"success", true}, {"trace", Json::array()}};
+}
+
+workspace::Outcome outcome_named(const std::string& name) {
+  for (const auto outcome : {workspace::Outcome::failed, workspace::Outcome::cancelled}) {
+    if (workspace::to_string(outcome) == name) return outcome;
+  }
+  return workspace::Outcome::completed;
+}
+
+// The workspace itself, the result of setupWorkspace, or that result's data.
+Result<workspace::Workspace> workspace_of(const Json& config) {
+  for (const auto* key : {"workspaceResult", "workspace", "data"}) {
+    if (config.contains(key) && config[key].is_object()) return workspace_of(config[key]);
+  }
+  return workspace::workspace_from_json(config);
+}
+
+Task<Outcome> finalize(StepHost& host, const Step& step, workspace::Workspace made,
+                       workspace::FinalizeRequest request) {
+  auto report = co_await workspace::finalize_workspace(host.executor(), host.pool(),
+                                                       std::move(made), std::move(request));
+  if (!report) co_return failed(report.error().message);
+  auto outcome = completed(step, true, success_of(to_json(*report)));
+  Json facts{{"finalized", to_json(*report)}};
+  outcome.notes.push_back(history::RunUpdated{.fields = {to_text(facts)}});
+  co_return outcome;
+}
+
+}  // namespace
+
+Task<Outcome> run_setup_workspace_step(StepHost& host, Step step, StopSource&) {
+  const auto input = read_input(step);
+  auto request = request_of(step, input.config);
+  if (!request) co_return failed(request.error().message);
+  auto made =
+      co_await workspace::setup_workspace(host.executor(), host.pool(), std::move(*request));
+  if (!made) co_return failed(made.error().message);
+  auto outcome = completed(step, true, success_of(setup_data(*made)));
+  outcome.notes.push_back(history::RunUpdated{.fields = {to_text(facts_of(*made))}});
+  co_return outcome;
+}
+
+Task<Outcome> run_finalize_workspace_step(StepHost& host, Step step, StopSource&) {
+  const auto input = read_input(step);
+  auto made = workspace_of(input.config);
+  if (!made) co_return failed(made.error().message);
+  workspace::FinalizeRequest request;
+  request.outcome = outcome_named(string_or(input.config, "outcome"));
+  request.preserve = bool_or(input.config, "preserve",
+                             step.run.request.is_object() && bool_or(step.run.request, "preserve"));
+  request.run_name = step.run.name;
+  co_return co_await finalize(host, step, std::move(*made), std::move(request));
+}
+
+}  // namespace agentcmd::steps
