@@ -132,12 +132,12 @@ TEST_F(DriverTest, AnUncaughtExceptionFailsTheRunWithItsMessage) {
   wait(one->stop());
 }
 
-TEST_F(DriverTest, APromiseThatNothingResolvesPausesTheRun) {
+TEST_F(DriverTest, APromiseThatNothingResolvesFailsTheRunInsteadOfHanging) {
   auto one = driver();
   const auto run = create(*one, "await new Promise(() => {});");
   const auto driven = wait(one->drive(run, false)).value();
-  EXPECT_EQ(driven.status, store::RunStatus::paused);
-  EXPECT_EQ(driven.reason, "stuck");
+  EXPECT_EQ(driven.status, store::RunStatus::failed);
+  EXPECT_NE(driven.message.find("promise"), std::string::npos) << driven.message;
   wait(one->stop());
 }
 
@@ -173,10 +173,12 @@ TEST_F(DriverTest, ADriverWhoseRunWasTakenOverCanCommitNothingMore) {
 
 TEST_F(DriverTest, AWorkerThatIsKilledIsReplacedAndTheRunGoesOn) {
   auto one = driver();
-  const auto run = create(
-      *one, "let n = 1; await step.cli('kill', { command: 'kill -9 $(pgrep -f " agentcmd - worker
-                " -P ' + event.data.args.pid + '); true' });"
-                "n += await step.run('two', async () => 1); return n;");
+  const auto run =
+      create(*one,
+             "let n = 1;"
+             "await step.cli('kill', { command: 'kill -9 $(pgrep -f agentcmd-worker -P ' + "
+             "event.data.args.pid + ')' });"
+             "n += await step.run('two', async () => 1); return n;");
   // The step kills the worker while the run waits for it.
   const auto driven = wait(one->drive(run, false)).value();
   EXPECT_EQ(driven.status, store::RunStatus::completed) << driven.message;

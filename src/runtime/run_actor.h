@@ -16,7 +16,6 @@
 #include "runtime/driver.h"
 #include "runtime/slots.h"
 #include "runtime/worker_host.h"
-#include "steps/effects.h"
 #include "steps/step.h"
 #include "store/store.h"
 
@@ -71,16 +70,9 @@ class RunActor final : public steps::StepHost {
 
  private:
   using Details = std::vector<history::Detail>;
-  // What the effects of one closure share; `stop` ends them.
-  struct ClosureEffects {
-    ClosureEffects(steps::EffectScope shared, const boost::asio::any_io_executor& executor)
-        : scope(std::move(shared)), stop(executor) {}
-    steps::EffectScope scope;
-    StopSource stop;
-  };
   struct Closure {
     std::uint32_t attempt = 1;
-    std::shared_ptr<ClosureEffects> effects;  // made by the first; shared with those under way
+    std::shared_ptr<StopSource> stop;  // made by the first effect; shared with those under way
   };
 
   // --- run_actor.cc: the life of a run.
@@ -129,7 +121,6 @@ class RunActor final : public steps::StepHost {
   void recover_open_steps();
   void stop_step(const history::StepKey& key);
   Task<> end_lost_effects();
-  std::shared_ptr<ClosureEffects> make_effects(const history::StepKey& key, std::uint32_t attempt);
   void attempt_ended(const history::StepKey& key, std::uint32_t attempt, steps::Outcome outcome);
   Details lost(const history::StepKey& key, std::uint32_t attempt, const std::string& reason);
   void arm_timer();

@@ -73,7 +73,7 @@ void RunActor::start_attempt(const StepKey& key, bool recovering) {
   }
   const auto& step = found->second;
   if (step.type == engine::closure_type) {
-    closures_[key] = {.attempt = step.attempt, .effects = nullptr};
+    closures_[key] = {.attempt = step.attempt, .stop = nullptr};
     // The worker begins first attempts by itself.
     if (step.attempt > 1) {
       closure_jobs_.push_back(
@@ -135,8 +135,8 @@ void RunActor::recover_open_steps() {
 void RunActor::stop_step(const StepKey& key) {
   attempts_.stop(key);
   const auto closure = closures_.find(key);
-  if (closure != closures_.end() && closure->second.effects) {
-    closure->second.effects->stop.request();
+  if (closure != closures_.end() && closure->second.stop) {
+    closure->second.stop->request();
   }
   const auto queued = queued_.extract(key);
   if (queued) services_.slots.leave(queued.mapped());
@@ -266,7 +266,7 @@ void RunActor::closure_ended(const ClosureEnd& end) {
 void RunActor::worker_died() {
   warm_generation_ = 0;
   for (const auto& [key, closure] : closures_) {
-    if (closure.effects) closure.effects->stop.request();
+    if (closure.stop) closure.stop->request();
     post(lost(key, closure.attempt, "the workflow worker died"));
   }
 }
@@ -280,28 +280,13 @@ Task<script::EffectResult> RunActor::perform(script::Effect effect) {
   while (!is_running() && in_turn_) co_await committing_.wait();
   if (!is_running()) co_return refused("step '" + effect.key.text + "' is over");
   auto& closure = closures_.at(effect.key);
-  if (!closure.effects) closure.effects = make_effects(effect.key, effect.attempt);
-  auto effects = closure.effects;  // the closure may end before the effect does
-  auto outcome = co_await steps::perform_effect(effects->scope, std::move(effect.name),
-                                                std::move(effect.args), effects->stop);
+  if (!closure.stop) closure.stop = std::make_shared<StopSource>(services_.executor);
+  const auto stop = closure.stop;  // the closure may end before the effect does
+  auto step = make_step(effect.key, false);
+  step.attempt = effect.attempt;
+  auto outcome = co_await steps::perform_effect(*this, std::move(step), std::move(effect.name),
+                                                std::move(effect.args), *stop);
   co_return script::EffectResult{.ok = outcome.ok, .value = std::move(outcome.value)};
-}
-
-std::shared_ptr<RunActor::ClosureEffects> RunActor::make_effects(const StepKey& key,
-                                                                 std::uint32_t attempt) {
-  auto step = make_step(key, false);
-  step.attempt = attempt;
-  auto run = step.run;
-  auto dir = step.attempt_dir();
-  return std::make_shared<ClosureEffects>(
-      steps::EffectScope{.executor = services_.executor,
-                         .pool = services_.pool,
-                         .run = std::move(run),
-                         .attempt_dir = std::move(dir),
-                         .output = [this, step = std::move(step)](
-                                       std::string_view stream,
-                                       std::string_view text) { output(step, stream, text); }},
-      services_.executor);
 }
 
 // What a lost attempt of a closure may have left running must be gone before the closure begins
