@@ -127,7 +127,7 @@ Output DetachedReport::divert(const store::Home& home) {
   log_ = logs_ / fmt::format("starting-{}.log", getpid());
   const int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
   const int err = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-  Output(out, err).redirect(log_);
+  Output(STDOUT_FILENO, STDERR_FILENO).redirect(log_);
   return {out, err};
 }
 

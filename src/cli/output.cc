@@ -66,6 +66,10 @@ void Output::redirect(const std::filesystem::path& file) {
   dup2(fd, STDOUT_FILENO);
   dup2(fd, STDERR_FILENO);
   close(fd);
+  // A caller that reads what it started in the background waits for the end of these.
+  for (const int before : {out_.fd, err_.fd}) {
+    if (before > STDERR_FILENO) close(before);
+  }
   out_ = {STDOUT_FILENO};
   err_ = {STDERR_FILENO};
   out_is_terminal_ = false;

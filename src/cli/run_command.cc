@@ -29,17 +29,26 @@ namespace {
 // What a driver is started for: a run to be made, or one to be taken over.
 using Target = std::variant<runtime::NewRun, history::RunId>;
 
+// What is there to show so far. A damaged history is for the driver to say: it pauses the run.
+Task<std::vector<history::Event>> past_of(Services& services, history::RunId run) {
+  try {
+    co_return co_await services.store().log().read(run, 0);
+  } catch (const Fault&) {
+    co_return std::vector<history::Event>();
+  }
+}
+
 Task<Result<history::RunId>> take_hold(Services& services, runtime::Driver& driver, RunView& view,
                                        Target target) {
   if (auto* fresh = std::get_if<runtime::NewRun>(&target)) {
     auto created = co_await driver.create(std::move(*fresh));
-    if (created) view.begin(*created, co_await services.store().log().read(*created, 0));
+    if (created) view.begin(*created, co_await past_of(services, *created));
     co_return created;
   }
   const auto run = std::get<history::RunId>(target);
   const auto adopted = co_await driver.adopt(run);
   if (!adopted) co_return tl::unexpected(adopted.error());
-  view.begin(run, co_await services.store().log().read(run, 0));
+  view.begin(run, co_await past_of(services, run));
   co_return run;
 }
 

@@ -18,7 +18,7 @@ void RunFacts::apply(const history::Event& event) {
     annotations.push_back({note->key.text, note->phase, note->message, event.at});
   } else if (const auto* updated = std::get_if<history::RunUpdated>(&detail)) {
     const auto fields = parse_json(updated->fields.text, "RunUpdated");
-    if (fields && fields->is_object()) updates.update(*fields);
+    if (fields && fields->is_object()) updated_fields(*fields);
   } else if (const auto* done = std::get_if<history::RunCompleted>(&detail)) {
     result = done->result;
   } else if (const auto* failed = std::get_if<history::RunFailed>(&detail)) {
@@ -30,6 +30,18 @@ void RunFacts::apply(const history::Event& event) {
     paused_reason.clear();
     paused_message.clear();
   }
+}
+
+// What became of the workspace replaces what was said when it was set up.
+void RunFacts::updated_fields(const Json& fields) {
+  updates.update(fields);
+  const auto report = fields.find("finalized");
+  if (report == fields.end() || !report->is_object()) return;
+  for (const auto* field : {"branch", "diffstat", "commitSha", "message"}) {
+    if (report->contains(field)) updates[field] = report->at(field);
+  }
+  if (bool_or(*report, "removed")) updates["worktree"] = nullptr;
+  updates.erase("finalized");
 }
 
 std::string RunFacts::update(std::string_view field) const {

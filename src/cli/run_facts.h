@@ -47,6 +47,7 @@ class RunFacts {
 
  private:
   void created(const history::RunCreated& run);
+  void updated_fields(const Json& fields);
   void completed(const history::StepCompleted& step);
 
   std::map<history::StepKey, std::string> step_types_;

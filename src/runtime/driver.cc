@@ -128,6 +128,11 @@ class LocalDriver final : public Driver {
                   const auto actor = actors_.find(run);
                   if (actor != actors_.end()) actor->second->closure_ended(end);
                 },
+            .stopped =
+                [this](const RunId& run, const script::RunStopped& stopped) {
+                  const auto actor = actors_.find(run);
+                  if (actor != actors_.end()) actor->second->stopped(stopped);
+                },
             .died =
                 [this](const std::string&) {
                   for (auto& [run, actor] : actors_) actor->worker_died();

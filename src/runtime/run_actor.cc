@@ -74,6 +74,7 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
   co_await attempts_.leave();
   services_.workers.evict(run_);
   warm_generation_ = 0;
+  checkout_.release();
   if (failure) std::rethrow_exception(failure);
   co_return driven;
 }
@@ -110,6 +111,14 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
   if (state_.end) co_return driven();
   const bool was_paused = state_.paused.has_value();
   if (was_paused && !resume) co_return driven();
+  const auto held = co_await hold_checkout();
+  if (!held) {
+    if (state_.started) co_return tl::unexpected(held.error());
+    const auto failed = co_await append_details(
+        {RunFailed{.failure = {.name = "Error", .message = held.error().message}}});
+    if (!failed) co_return tl::unexpected(failed.error());
+    co_return driven();
+  }
   const auto begun = was_paused ? co_await this->resume() : Result<void>();
   if (!begun) co_return tl::unexpected(begun.error());
   if (!state_.started && !state_.paused) {
@@ -122,6 +131,18 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
   const auto ran = co_await run_until_end();
   if (!ran) co_return tl::unexpected(ran.error());
   co_return driven();
+}
+
+// Two runs that would switch branches below each other do not run at once.
+Task<Result<void>> RunActor::hold_checkout() {
+  const auto request = parse_trusted(state_.created.request.text, "the run's request");
+  const auto mode = workspace::mode_from(string_or(request, "mode", "stay"));
+  if (!mode) co_return tl::unexpected(mode.error());
+  auto lock = co_await workspace::lock_checkout(services_.executor, services_.pool,
+                                                state_.created.project, *mode, run_.text);
+  if (!lock) co_return tl::unexpected(lock.error());
+  checkout_ = *std::move(lock);
+  co_return Result<void>();
 }
 
 // Tells the code what came during the pause, and records its answer together with the end of the

@@ -18,6 +18,7 @@
 #include "runtime/worker_host.h"
 #include "steps/step.h"
 #include "store/store.h"
+#include "workspace/checkout_lock.h"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -60,6 +61,7 @@ class RunActor final : public steps::StepHost {
   // From the worker.
   void closure_ended(const history::ClosureEnd& end);
   void worker_died();
+  void stopped(const script::RunStopped& stopped);
   Task<script::EffectResult> perform(script::Effect effect);
 
   // steps::StepHost
@@ -99,6 +101,7 @@ class RunActor final : public steps::StepHost {
   Task<Result<void>> append(std::vector<history::Event> events);
   Task<Result<void>> append_details(Details details);
   Task<> load();
+  Task<Result<void>> hold_checkout();
   std::vector<history::Event> apply(Time at, const Details& details);
   bool is_current(const history::Detail& detail) const;
   void drop(const history::Detail& detail);
@@ -153,6 +156,7 @@ class RunActor final : public steps::StepHost {
 
   // Closures whose start is committed.
   std::map<history::StepKey, Closure> closures_;
+  workspace::CheckoutLock checkout_;
   std::map<history::StepKey, Slots::Ticket> queued_;
   std::map<history::StepKey, Slots::Kind> granted_;  // slots taken for a StepStarted in the inbox
   std::optional<history::StepKey> held_finalize_;    // waits until no attempt is running

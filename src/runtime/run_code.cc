@@ -57,6 +57,7 @@ Task<std::optional<Completion>> RunActor::activate(std::vector<Job> jobs) {
     if (auto* completion = std::get_if<Completion>(&*outcome)) co_return std::move(*completion);
     warm_generation_ = 0;
     if (const auto* stopped = std::get_if<script::RunStopped>(&*outcome)) {
+      if (stopped->reason == "missing") continue;  // evicted meanwhile: replay
       cannot_go_on(stopped_by_worker(*stopped));
       co_return std::nullopt;
     }
@@ -85,6 +86,20 @@ Task<std::optional<Completion>> RunActor::try_activate(std::vector<Job> jobs) {
   }
   warm_generation_ = 0;
   co_return std::nullopt;
+}
+
+// A closure was stopped between two turns. The run pauses with the next turn, where the closure
+// counts as lost.
+void RunActor::stopped(const script::RunStopped& stopped) {
+  warm_generation_ = 0;
+  const auto paused = stopped_by_worker(stopped);
+  Details details;
+  for (const auto& [key, closure] : closures_) {
+    details.emplace_back(StepFailed{.key = key,
+                                    .attempt = closure.attempt,
+                                    .failure = {.name = "Error", .message = paused.message}});
+  }
+  post(std::move(details));
 }
 
 Task<bool> RunActor::ensure_warm() {

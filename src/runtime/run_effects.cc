@@ -206,13 +206,17 @@ RunActor::Details RunActor::lost(const StepKey& key, std::uint32_t attempt,
 steps::RunContext RunActor::context() const {
   const std::filesystem::path project = state_.created.project;
   auto request = parse_trusted(state_.created.request.text, "the run's request");
+  auto env = services_.env;
+  // Git in a worktree that lost its .git must not find the user's checkout above it.
+  const std::filesystem::path worktree = string_or(state_.facts, "worktree");
+  if (!worktree.empty()) env["GIT_CEILING_DIRECTORIES"] = worktree.parent_path().string();
   return {.run = run_,
           .name = state_.created.name,
           .project = project,
           .working_dir = state_.working_dir(),
           .run_dir = project / ".agent/workflows/executions" / run_.text,
           .libexec = services_.options.libexec,
-          .env = services_.env,
+          .env = std::move(env),
           .agents_override = string_or(request, "agents"),
           .request = std::move(request),
           .secrets = services_.options.secrets};

@@ -36,6 +36,7 @@ Task<> WorkerHost::ensure_started() {
   const StartingMark mark{starting_, started_};
   script::WorkerHandlers handlers{.effect = handlers_.effect,
                                   .closure_ended = handlers_.closure_ended,
+                                  .stopped = handlers_.stopped,
                                   .died = [this](const std::string& message) {
                                     log::warn("worker.died", {{"reason", message}});
                                     ++generation_;

@@ -70,8 +70,8 @@ TEST_F(CatalogTest, ARowSaysWhatTheHistoryDoes) {
   EXPECT_EQ(row.phase, "a/b");
   EXPECT_EQ(row.request, created().request);
   EXPECT_EQ(row.result.text, "");
-  EXPECT_EQ(row.created_at, from_millis(1000));
-  EXPECT_EQ(row.started_at, from_millis(2000));
+  EXPECT_EQ(row.created_at, from_millis(1'790'000'000'000 + 1000));
+  EXPECT_EQ(row.started_at, from_millis(1'790'000'000'000 + 2000));
   EXPECT_EQ(row.ended_at, std::nullopt);
   EXPECT_EQ(row.events, 4U);
 
@@ -87,7 +87,7 @@ TEST_F(CatalogTest, ARowSaysWhatTheHistoryDoes) {
   append("r1", {RunCompleted{{R"({"ok":true})"}}});
   row = run("r1");
   EXPECT_EQ(row.result.text, R"({"ok":true})");
-  EXPECT_EQ(row.ended_at, from_millis(8000));
+  EXPECT_EQ(row.ended_at, from_millis(1'790'000'000'000 + 8000));
 }
 
 TEST_F(CatalogTest, TheStatusOfARunFollowsItsHistory) {
@@ -128,9 +128,9 @@ TEST_F(CatalogTest, StepsAreListedInTheOrderTheyWereScheduled) {
   EXPECT_EQ(all[1].key.text, "a");
   EXPECT_EQ(all[1].status, StepStatus::completed);
   EXPECT_FALSE(all[1].success);
-  EXPECT_EQ(all[1].scheduled_at, from_millis(4000));
-  EXPECT_EQ(all[1].started_at, from_millis(6000));
-  EXPECT_EQ(all[1].ended_at, from_millis(7000));
+  EXPECT_EQ(all[1].scheduled_at, from_millis(1'790'000'000'000 + 4000));
+  EXPECT_EQ(all[1].started_at, from_millis(1'790'000'000'000 + 6000));
+  EXPECT_EQ(all[1].ended_at, from_millis(1'790'000'000'000 + 7000));
   EXPECT_EQ(all[2].type, "sleep");
   EXPECT_EQ(all[2].name, "nap");
   EXPECT_EQ(all[2].status, StepStatus::waiting);
@@ -140,7 +140,7 @@ TEST_F(CatalogTest, StepsAreListedInTheOrderTheyWereScheduled) {
   EXPECT_EQ(all[0].status, StepStatus::lost);
   EXPECT_EQ(all[0].attempts, 2U);
   EXPECT_EQ(all[0].error, "no exit.json");
-  EXPECT_EQ(all[0].started_at, from_millis(8000)) << "of the first attempt";
+  EXPECT_EQ(all[0].started_at, from_millis(1'790'000'000'000 + 8000)) << "of the first attempt";
   EXPECT_EQ(all[0].ended_at, std::nullopt);
   EXPECT_EQ(steps("unknown"), std::vector<StepRow>());
 }

@@ -325,7 +325,10 @@ std::vector<history::Event> read_history(Connection& connection, const Blobs& bl
                         .detail = history::decode(kind[i], fields[i], std::move(text)),
                         .flags = static_cast<std::uint32_t>(flags[i])});
     } catch (const Fault& fault) {
-      throw Fault(fmt::format("run {}, event {}: {}", run.text, seq[i], fault.what()));
+      const auto about = parse_json(fields[i], "fields");
+      const auto key = about ? string_or(*about, "key") : "";
+      throw Fault(fmt::format("run {}, event {} ({}{}): {}", run.text, seq[i], kind[i],
+                              key.empty() ? "" : " of step '" + key + "'", fault.what()));
     }
   };
   for (bool more = select.execute(true); more; more = select.fetch()) {

@@ -20,11 +20,11 @@ constexpr std::array<std::string_view, 10> first_schema{
     // the insert rate. `blob` names the payload where it is too large for the row.
     R"(CREATE TABLE history(
       id INTEGER PRIMARY KEY,
-      run INTEGER NOT NULL,
-      seq INTEGER NOT NULL,
+      run BIGINT NOT NULL,
+      seq BIGINT NOT NULL,
       kind TEXT NOT NULL,
-      at INTEGER NOT NULL,
-      flags INTEGER NOT NULL,
+      at BIGINT NOT NULL,
+      flags BIGINT NOT NULL,
       fields TEXT NOT NULL,
       payload TEXT,
       blob TEXT,
@@ -33,20 +33,20 @@ constexpr std::array<std::string_view, 10> first_schema{
       run INTEGER PRIMARY KEY,
       id TEXT NOT NULL UNIQUE,
       driver TEXT NOT NULL,
-      term INTEGER NOT NULL,
-      seq INTEGER NOT NULL,
-      ended INTEGER NOT NULL))",
+      term BIGINT NOT NULL,
+      seq BIGINT NOT NULL,
+      ended BIGINT NOT NULL))",
     R"(CREATE TABLE requests(
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       run TEXT NOT NULL,
       kind TEXT NOT NULL,
       data TEXT NOT NULL,
-      at INTEGER NOT NULL,
-      done INTEGER NOT NULL DEFAULT 0))",
+      at BIGINT NOT NULL,
+      done BIGINT NOT NULL DEFAULT 0))",
     "CREATE INDEX requests_pending ON requests(run) WHERE done = 0",
     // Projections, and how far into history they have come. Texts that can be long stay in the
     // history: created_event and result_event say where.
-    "CREATE TABLE projected(history_id INTEGER NOT NULL)",
+    "CREATE TABLE projected(history_id BIGINT NOT NULL)",
     "INSERT INTO projected VALUES(0)",
     R"(CREATE TABLE runs(
       run INTEGER PRIMARY KEY,
@@ -61,31 +61,31 @@ constexpr std::array<std::string_view, 10> first_schema{
       branch TEXT NOT NULL,
       working_dir TEXT NOT NULL,
       pr_url TEXT NOT NULL,
-      created_event INTEGER NOT NULL,
-      result_event INTEGER,
-      created_at INTEGER NOT NULL,
-      started_at INTEGER,
-      ended_at INTEGER,
-      events INTEGER NOT NULL,
-      paused INTEGER NOT NULL,
-      steps_active INTEGER NOT NULL,
-      steps_waiting INTEGER NOT NULL))",
+      created_event BIGINT NOT NULL,
+      result_event BIGINT,
+      created_at BIGINT NOT NULL,
+      started_at BIGINT,
+      ended_at BIGINT,
+      events BIGINT NOT NULL,
+      paused BIGINT NOT NULL,
+      steps_active BIGINT NOT NULL,
+      steps_waiting BIGINT NOT NULL))",
     "CREATE INDEX runs_unfinished ON runs(run) WHERE ended_at IS NULL",
     "CREATE INDEX runs_of_project ON runs(project, run)",
     R"(CREATE TABLE steps(
-      run INTEGER NOT NULL,
+      run BIGINT NOT NULL,
       key TEXT NOT NULL,
-      position INTEGER NOT NULL,
+      position BIGINT NOT NULL,
       type TEXT NOT NULL,
       name TEXT NOT NULL,
       phase TEXT NOT NULL,
       status TEXT NOT NULL,
-      attempts INTEGER NOT NULL,
-      success INTEGER NOT NULL,
+      attempts BIGINT NOT NULL,
+      success BIGINT NOT NULL,
       error TEXT NOT NULL,
-      scheduled_at INTEGER NOT NULL,
-      started_at INTEGER,
-      ended_at INTEGER,
+      scheduled_at BIGINT NOT NULL,
+      started_at BIGINT,
+      ended_at BIGINT,
       PRIMARY KEY(run, key)) WITHOUT ROWID)",
 };
 
@@ -126,7 +126,7 @@ void apply(Connection& connection, const Migration& step) {
   auto& sql = connection.sql();
   WriteTransaction transaction(connection);
   sql << "CREATE TABLE IF NOT EXISTS schema_version(version INTEGER PRIMARY KEY, agentcmd TEXT NOT "
-         "NULL, at INTEGER NOT NULL)";
+         "NULL, at BIGINT NOT NULL)";
   for (const auto statement : step.statements) sql << std::string(statement);
   const auto at = static_cast<long long>(to_millis(SystemClock().now()));
   const std::string by = AGENTCMD_VERSION;

@@ -58,7 +58,7 @@ inline std::vector<history::Event> numbered(std::uint64_t first,
   for (auto& detail : details) {
     const auto seq = first + events.size();
     events.push_back({.seq = seq,
-                      .at = from_millis(static_cast<std::int64_t>(1000 * seq)),
+                      .at = from_millis(1'790'000'000'000 + static_cast<std::int64_t>(1000 * seq)),
                       .detail = std::move(detail)});
   }
   return events;

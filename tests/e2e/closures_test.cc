@@ -107,7 +107,7 @@ TEST_F(ClosuresTest, ParallelClosuresKeepTheirOwnRandomStreams) {
 TEST_F(ClosuresTest, AStepWithinAClosureIsAnError) {
   EXPECT_TRUE(
       error(R"(await step.run("outer", async () => step.cli("inner", { command: "true" }));)")
-          .contains("nested"));
+          .contains("step.run"));
 }
 
 TEST_F(ClosuresTest, WhatAClosureThrowsFailsTheRunWithMessageAndPlace) {
@@ -139,7 +139,7 @@ TEST_F(ClosuresTest, TheWorkerOffersNothingToTheCodeItself) {
     probe("FinalizationRegistry", () => (globalThis as any).FinalizationRegistry);
     probe("spawn", () => cp.execSync("id"));
     probe("write", () => fs.writeFileSync("/tmp/agentcmd-escaped", "x"));
-    probe("fetch", () => fetch("http://127.0.0.1:9/"));
+    try { await fetch("http://127.0.0.1:9/"); found.push("fetch"); } catch (e) { if (!String(e).includes("step.run")) found.push(String(e)); }
     return found;
   )"),
             Json::array());
