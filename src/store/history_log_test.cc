@@ -219,7 +219,7 @@ TEST_F(HistoryLogTest, ADamagedBlobIsAFaultThatNamesRunAndEvent) {
     read("r1");
     FAIL() << "the damage was not seen";
   } catch (const Fault& fault) {
-    EXPECT_NE(std::string(fault.what()).find("run r1, event 2: "), std::string::npos)
+    EXPECT_NE(std::string(fault.what()).find("run r1, event 2 (RunCompleted): "), std::string::npos)
         << fault.what();
   }
   EXPECT_EQ(loop.wait(store->catalog().runs({})).size(), 1U) << "it hides no run";

@@ -1,6 +1,7 @@
 // kill -9 of the executing process at many points of a run, then resume: the run ends as if nothing
 // had happened.
 
+#include "base/random.h"
 #include "support/sandbox.h"
 
 #include <fmt/format.h>
@@ -9,7 +10,6 @@
 #include <algorithm>
 #include <csignal>
 #include <fstream>
-#include <random>
 
 namespace agentcmd::test {
 namespace {
@@ -84,17 +84,17 @@ class KillTest : public testing::Test {
 };
 
 TEST_F(KillTest, ARunKilledAtRandomPointsEndsAsIfNothingHadHappened) {
-  std::mt19937 random(20260301);
+  SeededRandom random(20260301);
   for (int round = 0; round < 25; ++round) {
     SCOPED_TRACE(fmt::format("round {}", round));
     std::filesystem::remove(log());
     auto running = sandbox.start(run_arguments());
-    auto id = kill_after(*running, std::uniform_int_distribution(1, 90)(random));
+    auto id = kill_after(*running, static_cast<int>(1 + random.next() % 90));
     if (id.empty()) id = sandbox.runs().at(0)["id"];
     // Sometimes the resuming process is killed, too.
     if (round % 5 == 0) {
       auto resumed = sandbox.start({"runs", "resume", id, "--json"});
-      kill_after(*resumed, std::uniform_int_distribution(1, 20)(random));
+      kill_after(*resumed, static_cast<int>(1 + random.next() % 20));
     }
     const auto before = sandbox.run(id);
     const auto finished = sandbox.agentcmd({"runs", "resume", id, "--json"});
