@@ -9,6 +9,7 @@
 #include <array>
 #include <charconv>
 #include <tuple>
+#include <utility>
 
 namespace agentcmd::script {
 namespace {
@@ -162,9 +163,12 @@ std::optional<Place> SourceMap::find(int line, int column) const {
 
 std::vector<StackFrame> map_frames(const SourceMap& map, std::string_view stack) {
   std::vector<StackFrame> frames;
+  bool started_async = false;
   for (const auto& line : split(stack, '\n')) {
     auto raw = parse_frame(trim(line));
-    if (!raw) continue;
+    // Below it a backtrace has the same function once more, as it began.
+    const bool repeated = std::exchange(started_async, line.contains("asyncFunctionResume()"));
+    if (!raw || repeated) continue;
     auto place = map.find(raw->line - wrapper_lines, raw->column);
     if (place) frames.push_back({std::move(raw->function), *std::move(place)});
   }

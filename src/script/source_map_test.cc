@@ -52,5 +52,13 @@ TEST(SourceMap, BacktracesAreStacksWithoutColumns) {
   EXPECT_EQ(map_stack(map, stack), "at spin (b.ts:4:3)");
 }
 
+TEST(SourceMap, AnAsyncFunctionStandsInABacktraceOnce) {
+  const SourceMap map(map_json);
+  const std::string stack =
+      "#0 () at agentcmd:workflow:3\n#1 asyncFunctionResume() at :1\n"
+      "#2 () at agentcmd:workflow:2\n#3 () at agentcmd:sdk:28";
+  EXPECT_EQ(map_stack(map, stack), "at b.ts:4:3");
+}
+
 }  // namespace
 }  // namespace agentcmd::script

@@ -1,6 +1,7 @@
 #include "script/worker_context.h"
 
 #include "base/fault.h"
+#include "script/loop_line.h"
 #include "script/worker_host.h"
 
 #include <fmt/format.h>
@@ -104,6 +105,9 @@ JSValueRef RunContext::guarded(Call call) {
   JSValueRef value = call(&exception);
   if (auto stop = vm_.watchdog->leave()) {
     abandon();
+    if (stop->reason == "time") {
+      stop->backtrace = at_loop(code_.source(), std::move(stop->backtrace));
+    }
     throw CodeStopped{std::move(stop->reason), std::move(stop->message),
                       map_stack(code_.map(), stop->backtrace)};
   }
