@@ -32,29 +32,23 @@ interface Registered {
 }
 
 const registered = new Map<string, Registered>();
-let waiting: string[] = [];
 
 export function register(key: string, name: string, phase: string, body: Body): void {
   registered.set(key, { name, phase, body });
-  // What a replay leaves open is begun by a job of its own.
-  if (!vm.replaying) waiting.push(key);
 }
 
 export function forget(key: string): void {
   registered.delete(key);
 }
 
-export function nextClosure(): string | undefined {
-  for (;;) {
-    const key = waiting.shift();
-    if (key === undefined || isOpen(key)) return key;
-  }
+/** Of a step that was just scheduled: since then the body may have given it up. */
+export function beginFirst(key: string): void {
+  if (isOpen(key)) beginClosure(key, 1);
 }
 
 export function beginClosure(key: string, attempt: number): void {
   const what = registered.get(key);
   if (!what) throw new Error(`There is no closure ${key} to begin`);
-  if (waiting.length > 0) waiting = waiting.filter((other) => other !== key);
   const closure = new Closure(key, what.name, attempt, what.phase);
   vm.owner = closure;
   try {
@@ -84,8 +78,10 @@ function succeed(closure: Closure, value: unknown): void {
 function end(closure: Closure, how: { output: string } | { failure: Failure }): void {
   if (closure.ended) return;
   closure.ended = true;
-  for (const [id, effect] of effects) {
-    if (effect.closure === closure) cancelEffect(id);
+  if (effects.size > 0) {
+    for (const [id, effect] of effects) {
+      if (effect.closure === closure) cancelEffect(id);
+    }
   }
   vm.host.closureEnded(JSON.stringify({ key: closure.key, attempt: closure.attempt, ...how }));
 }

@@ -8,8 +8,10 @@
 /** Given by C++. Every text is a JavaScript string; payloads are JSON texts. */
 export interface Host {
   /** One command of protocol.md, as JSON text, appended to the completion in the order of the calls. A closure may
-   *  log between two activations: such a command is kept for the run's next completion. */
-  command(json: string): void;
+   *  log between two activations: such a command is kept for the run's next completion.
+   *  `closure`: key of the step, if its closure may begin. The worker calls Sdk.beginClosure for each, in this order,
+   *  after the last job of an activation that is not replaying. */
+  command(json: string, closure?: string): void;
   /** A closure ended: {"key", "attempt", "output": JSON text} or {"key", "attempt", "failure"}. The worker puts
    *  it into the completion if that is not sent yet, else into a `closure` frame. */
   closureEnded(json: string): void;
@@ -42,9 +44,7 @@ export interface Sdk {
   describe(): string;
   /** Applies one job of protocol.md (JSON text). */
   deliver(job: string, replaying: boolean): void;
-  /** Key of the next closure that may begin (in the order in which they were scheduled), or undefined. The worker
-   *  asks after the last job of an activation that is not replaying, and calls beginClosure for each. */
-  nextClosure(): string | undefined;
+  /** Does nothing if the step is not waited for any more. */
   beginClosure(key: string): void;
   effectAnswered(id: number, ok: boolean, json: string): void;
 }

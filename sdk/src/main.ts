@@ -1,6 +1,6 @@
 // The value of sdk.js: what the worker program calls, and nothing that workflow code sees (host.d.ts).
 
-import { beginClosure, effectAnswered, forget, nextClosure } from "./closures";
+import { beginClosure, beginFirst, effectAnswered, forget } from "./closures";
 import type { Failure } from "./errors";
 import { installGlobals } from "./globals";
 import { makeHermetic } from "./hermetic";
@@ -92,5 +92,5 @@ function apply(job: Exclude<Job, { job: "closure" }>): void {
 
 export const createSdk: CreateSdk = (host: Host): Sdk => {
   vm.host = host;
-  return { load, describe, deliver, nextClosure, beginClosure: (key) => beginClosure(key, 1), effectAnswered };
+  return { load, describe, deliver, beginClosure: beginFirst, effectAnswered };
 };

@@ -19,9 +19,10 @@ export const vm = {
 
 export type Command = { c: string } & Record<string, unknown>;
 
-export function command(value: Command): void {
+/** `closure`: see host.d.ts. */
+export function command(value: Command, closure?: string): void {
   if (vm.describing) return;
-  vm.host.command(JSON.stringify(value));
+  vm.host.command(JSON.stringify(value), closure);
 }
 
 /** A command that is shown and takes no part in replay. */

@@ -283,7 +283,8 @@ test("An abandoned closure is not begun", async () => {
   const worker = new Worker(body(`step.run("lost", () => 1); return 2;`));
   await worker.begin();
   assert.deepEqual(worker.matched().slice(0, 2), ["step lost run", "cancelStep lost"]);
-  assert.equal(worker.sdk.nextClosure(), undefined);
+  await worker.closures();
+  assert.deepEqual(worker.ended, []);
 });
 
 test("An aborted fetch is cancelled at the driver", async () => {

@@ -57,12 +57,17 @@ export class Worker {
   effects = [];
   replaying = false;
   at = 1_700_000_000_000;
+  /** Keys of the steps whose closures may begin. */
+  waiting = [];
   /** name → answer of a synchronous effect */
   syncEffects = {};
 
   constructor(code, { realNow = () => Date.now(), file = ".agent/workflows/definitions/test.ts" } = {}) {
     const host = {
-      command: (json) => this.commands.push(JSON.parse(json)),
+      command: (json, closure) => {
+        this.commands.push(JSON.parse(json));
+        if (closure !== undefined) this.waiting.push(closure);
+      },
       closureEnded: (json) => this.ended.push(JSON.parse(json)),
       effect: (key, attempt, id, name, args) => this.effects.push({ key, attempt, id, name, args: JSON.parse(args) }),
       effectSync: (key, attempt, name, args) => JSON.stringify(this.syncEffects[name](JSON.parse(args))),
@@ -120,7 +125,7 @@ export class Worker {
 
   /** Begins what may begin, as the worker does after the last job. */
   async closures() {
-    for (let key = this.sdk.nextClosure(); key !== undefined; key = this.sdk.nextClosure()) {
+    for (const key of this.waiting.splice(0)) {
       this.sdk.beginClosure(key);
       await settle();
     }

@@ -23,8 +23,7 @@ std::string wrapped(const std::string& source) {
   return text;
 }
 
-constexpr std::array method_names{"load",        "describe",     "deliver",
-                                  "nextClosure", "beginClosure", "effectAnswered"};
+constexpr std::array method_names{"load", "describe", "deliver", "beginClosure", "effectAnswered"};
 
 void remove_global(JSGlobalContextRef context, const char* name) {
   const JsString key(name);
@@ -188,12 +187,6 @@ std::string RunContext::describe() {
 
 void RunContext::deliver(const std::string& job, bool replaying) {
   invoke_trusted(m_deliver, {make_string(context_, job), JSValueMakeBoolean(context_, replaying)});
-}
-
-std::optional<std::string> RunContext::next_closure() {
-  JSValueRef key = invoke(m_next, {});
-  if (!JSValueIsString(context_, key)) return std::nullopt;
-  return to_utf8(context_, key);
 }
 
 void RunContext::begin_closure(const std::string& key) {

@@ -62,7 +62,8 @@ class ContextPort {
   virtual ~ContextPort() = default;
   ContextPort(const ContextPort&) = delete;
   ContextPort& operator=(const ContextPort&) = delete;
-  virtual void command(std::string_view json) = 0;
+  // `closure`: key of the step whose closure may begin; else empty.
+  virtual void command(std::string_view json, std::string closure) = 0;
   virtual void closure_ended(std::string_view json) = 0;
   virtual void effect(EffectRequest request) = 0;
   // Blocks; the JSON text of {"ok": value} or {"error": …}.
@@ -101,7 +102,6 @@ class RunContext {
   std::string describe();
   // These throw CodeStopped; an exception that leaves the SDK is one, too ("error").
   void deliver(const std::string& job, bool replaying);
-  std::optional<std::string> next_closure();
   void begin_closure(const std::string& key);
   void effect_answered(std::uint32_t id, bool ok, const std::string& json);
 
@@ -114,7 +114,7 @@ class RunContext {
   bool dead() const { return dead_; }
 
  private:
-  enum Method { m_load, m_describe, m_deliver, m_next, m_begin, m_answered, method_count };
+  enum Method { m_load, m_describe, m_deliver, m_begin, m_answered, method_count };
 
   void make_sdk();
   template <typename Call>

@@ -49,7 +49,7 @@ JSValueRef bytes_value(JSContextRef context, std::string_view bytes) {
 }
 
 JSValueRef command(RunContext& run, JSContextRef context, const Arguments& arguments) {
-  run.port().command(arguments.text(0));
+  run.port().command(arguments.text(0), arguments.has(1) ? arguments.text(1) : std::string());
   return JSValueMakeUndefined(context);
 }
 

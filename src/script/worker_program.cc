@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <utility>
 
 namespace agentcmd::script {
 namespace {
@@ -61,6 +62,7 @@ WorkerProgram::~WorkerProgram() = default;
 
 void WorkerProgram::prepare() {
   spare_ = make_bare_context(vm_);
+  vm_.watchdog->end();  // what is there already is no run's
   channel_.send(R"({"t":"ready"})");
 }
 
@@ -225,7 +227,7 @@ void WorkerProgram::apply(Run& run, std::string_view jobs, bool replaying) {
   });
   if (!replaying) {
     answer_.beginning_closures = true;
-    while (const auto key = run.context->next_closure()) run.context->begin_closure(*key);
+    for (const auto& key : std::exchange(run.closures, {})) run.context->begin_closure(key);
   }
   if (!answer_.sent) send_completion();
 }
@@ -265,8 +267,9 @@ void WorkerProgram::answer_effect(std::string_view frame) {
   });
 }
 
-void WorkerProgram::command(std::string_view json) {
+void WorkerProgram::command(std::string_view json, std::string closure) {
   append_element(current_->commands, json);
+  if (!closure.empty()) current_->closures.push_back(std::move(closure));
 }
 
 void WorkerProgram::closure_ended(std::string_view json) {

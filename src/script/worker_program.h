@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace agentcmd::script {
 
@@ -31,8 +32,9 @@ class WorkerProgram final : public ContextPort {
     std::string id;  // as JSON string
     std::unique_ptr<RunContext> context;
     bool loaded = false;
-    std::int64_t heap = 0;  // what the process has grown by while this run's code ran
-    std::string commands;   // of the next completion, between commas
+    std::int64_t heap = 0;              // what the process has grown by while this run's code ran
+    std::string commands;               // of the next completion, between commas
+    std::vector<std::string> closures;  // keys of those that may begin
   };
   // The answer to the activation in progress.
   struct Answer {
@@ -65,7 +67,7 @@ class WorkerProgram final : public ContextPort {
   std::string findings_json(Code& code, const std::string& findings);
 
   // ContextPort, for the code of current_.
-  void command(std::string_view json) override;
+  void command(std::string_view json, std::string closure) override;
   void closure_ended(std::string_view json) override;
   void effect(EffectRequest request) override;
   std::string effect_sync(EffectRequest request) override;

@@ -24,6 +24,7 @@ constexpr int ticks_between_signs = 20;
 // What the VM's own check is given beyond the limit before the process is ended.
 constexpr std::int64_t slack_ns = 1'000'000'000;
 constexpr std::int64_t sign_of_life_ns = 10'000'000;
+constexpr std::int64_t unknown = -1;
 
 std::int64_t read_clock(clockid_t clock) {
   timespec now{};
@@ -53,23 +54,25 @@ int open_statm() {
 Watchdog::Watchdog(JSContextGroupRef group, WorkerLimits limits, WorkerChannel& channel)
     : group_(group), limits_(limits), channel_(channel), statm_(open_statm()) {
   ::pthread_getcpuclockid(::pthread_self(), &cpu_clock_);
+  resident_ = read_resident(statm_);
   arm();
   thread_ = std::thread([this] { watch(); });
 }
 
 void Watchdog::begin(std::int64_t heap, std::string last_words) {
-  base_rss_ = read_resident(statm_) - heap;
+  base_rss_ = resident_ - heap;
   const std::lock_guard lock(mutex_);
   last_words_ = std::move(last_words);
 }
 
 std::int64_t Watchdog::end() {
-  return std::max<std::int64_t>(growth(), 0);
+  resident_ = read_resident(statm_);
+  return std::max<std::int64_t>(resident_ - base_rss_, 0);
 }
 
 void Watchdog::enter() {
   stop_.reset();
-  entry_cpu_ = read_clock(cpu_clock_);
+  entry_cpu_ = unknown;
   entered_ = true;
 }
 
@@ -102,7 +105,7 @@ bool Watchdog::ask(JSContextRef context, void* self) {
 
 bool Watchdog::should_stop(JSContextRef context) {
   const bool late =
-      read_clock(cpu_clock_) - entry_cpu_ > std::chrono::nanoseconds(limits_.cpu).count();
+      used(read_clock(cpu_clock_)) > std::chrono::nanoseconds(limits_.cpu).count();
   const bool large = growth() > limits_.memory_bytes;
   if (!late && !large && !dead_) return false;
   if (!stop_) {
@@ -113,6 +116,11 @@ bool Watchdog::should_stop(JSContextRef context) {
     if (backtrace.get() != nullptr) append_utf8(stop_->backtrace, backtrace.get());
   }
   return true;
+}
+
+std::int64_t Watchdog::used(std::int64_t cpu) {
+  std::int64_t entry = unknown;
+  return entry_cpu_.compare_exchange_strong(entry, cpu) ? 0 : cpu - entry;
 }
 
 std::int64_t Watchdog::growth() const {
@@ -145,8 +153,7 @@ void Watchdog::watch() {
 void Watchdog::watch_entry() {
   channel_.flush();  // answers that are ready do not wait for code that takes long
   const auto cpu = read_clock(cpu_clock_);
-  const auto used = cpu - entry_cpu_;
-  if (used > std::chrono::nanoseconds(limits_.cpu).count() + slack_ns) give_up("time");
+  if (used(cpu) > std::chrono::nanoseconds(limits_.cpu).count() + slack_ns) give_up("time");
   if (growth() > limits_.memory_bytes + limits_.memory_bytes / 4) give_up("memory");
   if (++ticks_ % ticks_between_signs != 0 || cpu - seen_cpu_ < sign_of_life_ns) return;
   seen_cpu_ = cpu;

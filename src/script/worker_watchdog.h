@@ -57,6 +57,7 @@ class Watchdog {
   static bool ask(JSContextRef context, void* self);
   bool should_stop(JSContextRef context);
   void arm();
+  std::int64_t used(std::int64_t cpu);
   std::int64_t growth() const;
   void watch();
   void watch_entry();
@@ -70,8 +71,11 @@ class Watchdog {
   clockid_t cpu_clock_ = 0;  // of the thread that runs JavaScript
 
   std::atomic<bool> entered_ = false;
-  std::atomic<std::int64_t> entry_cpu_ = 0;  // the clock at enter(), ns
-  std::atomic<std::int64_t> base_rss_ = 0;   // resident bytes less the growth at begin()
+  // The clock, ns, when somebody looked first after enter(): few entries last until then, and to
+  // read it is a system call.
+  std::atomic<std::int64_t> entry_cpu_ = 0;
+  std::atomic<std::int64_t> base_rss_ = 0;  // resident bytes less the growth at begin()
+  std::int64_t resident_ = 0;               // at the last end()
   bool dead_ = false;
   std::optional<Stop> stop_;
 

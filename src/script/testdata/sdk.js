@@ -4,11 +4,11 @@
   let now = 0;
   const pending = new Map();  // key -> {resolve, reject}
   const closures = new Map(); // key -> function
-  const ready = [];
+  let replays = false;
   const effects = new Map();
   let effectCount = 0;
 
-  const command = (value) => host.command(JSON.stringify(value));
+  const command = (value, closure) => host.command(JSON.stringify(value), closure);
   const failure = (error) => ({
     name: String(error?.name ?? 'Error'),
     message: String(error?.message ?? error),
@@ -20,9 +20,8 @@
   }
   const step = {
     run(key, fn) {
-      command({ c: 'step', key, type: 'run', name: key, phase: '', input: '{}' });
+      command({ c: 'step', key, type: 'run', name: key, phase: '', input: '{}' }, replays ? undefined : key);
       closures.set(key, fn);
-      ready.push({ key, attempt: 1 });
       return wait(key);
     },
     cli(key, input) {
@@ -93,13 +92,13 @@
         argsSchema: argsSchema && JSON.stringify(argsSchema), config: JSON.stringify(config),
       });
     },
-    deliver(text) {
+    deliver(text, replaying) {
+      replays = replaying;
       const job = JSON.parse(text);
       now = job.at;
       jobs[job.job](job);
     },
-    nextClosure: () => ready[0]?.key,
-    beginClosure: () => begin(ready.shift()),
+    beginClosure: (key) => begin({ key, attempt: 1 }),
     effectAnswered(id, ok, json) {
       const { resolve, reject } = effects.get(id);
       effects.delete(id);
