@@ -84,7 +84,7 @@ std::optional<double> plain_millis(std::string_view text) {
     const auto number = take_number(text);
     if (!number) return std::nullopt;
     skip_blanks(text);
-    if (text.empty() && first) return *number;
+    if (text.empty() && first) return number;
     const auto unit = millis_of(units, take_word(text));
     if (!unit) return std::nullopt;
     total += *number * *unit;
