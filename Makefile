@@ -7,7 +7,7 @@ PREFIX ?= /usr/local
 .PHONY: release demo test check bench asan tsan install format check-format lint clean help deps
 
 release: deps ## build the optimised binary: build/release/bin/agentcmd (plain `make`)
-	@scripts/build release
+	@scripts/build release product
 
 demo: release ## run a workflow on a small git project, without key or network
 	@scripts/demo
