@@ -20,6 +20,9 @@ inline constexpr std::size_t inline_payload_max = 4 * kib;
 inline constexpr std::size_t commit_bytes_max = 4 * mib;
 inline constexpr std::size_t payload_bytes_max = 64 * mib;
 
+// How far the code of a run may be ahead of the disk.
+inline constexpr std::size_t events_ahead_max = 1024;
+
 // Output of a process: what a result keeps of each stream; the file keeps everything up to
 // spool_bytes_max.
 inline constexpr std::size_t result_stream_bytes_max = 10 * mib;

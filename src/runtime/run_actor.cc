@@ -1,7 +1,7 @@
 #include "runtime/run_actor.h"
 
-#include "async/both.h"
 #include "base/fault.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "engine/decide.h"
 #include "engine/replay.h"
@@ -47,6 +47,7 @@ RunActor::RunActor(Services services, RunId run, store::Owner owner)
       news_(services_.executor),
       committing_(services_.executor),
       timer_(services_.executor),
+      commits_(services_.executor),
       attempts_(services_.executor, services_.slots,
                 [this](const StepKey& key, std::uint32_t attempt, steps::Outcome outcome) {
                   attempt_ended(key, attempt, std::move(outcome));
@@ -72,6 +73,8 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
   for (auto& [key, ticket] : queued_) services_.slots.leave(ticket);
   queued_.clear();
   co_await attempts_.leave();
+  co_await commits_.join();
+  commit_.reset();
   services_.workers.evict(run_);
   warm_generation_ = 0;
   checkout_.release();
@@ -218,7 +221,8 @@ std::vector<StepKey> RunActor::answer(Turn& turn, const Completion& completion) 
 // One turn: `details` are what happened (jobs among them are told to the code, after `unseen`), and
 // are committed together with what the code answers. Closures that ended within the answer had no
 // effect on anything, so their results are told to the code while the commit is on its way to the
-// disk: the code may run ahead of the disk, nothing outside may.
+// disk, and what that leads to goes into the next commit: the code may run ahead of the disk,
+// nothing outside may.
 Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
   const TurnMark mark{in_turn_, committing_};
   co_await end_lost_effects();
@@ -228,44 +232,69 @@ Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
     completion = co_await activate(current.jobs);
     if (!completion) co_return co_await end_paused(std::move(current.details));
   }
+  Batch batch;
   while (true) {
-    std::vector<StepKey> stop;
-    if (completion) stop = answer(current, *completion);
-    const bool runs_ahead =
-        completion && !completion->closures.empty() && !ending_ && inbox_.empty() && !leaving_;
-    std::optional<Turn> next;
-    Appended appended;
-    if (runs_ahead) {
-      next = begin_turn(ends_of(completion->closures), {});
-      auto outcome = co_await both(try_append(current.events), try_activate(next->jobs));
-      appended = std::move(std::get<0>(outcome));
-      completion = std::move(std::get<1>(outcome));
-    } else {
-      appended = co_await try_append(current.events);
+    if (completion) std::ranges::move(answer(current, *completion), std::back_inserter(batch.stop));
+    std::ranges::move(current.events, std::back_inserter(batch.events));
+    const bool runs_ahead = completion && !completion->closures.empty() && !ending_ &&
+                            inbox_.empty() && !leaving_ &&
+                            batch.events.size() < limits::events_ahead_max;
+    if (!runs_ahead) {
+      const auto flushed = co_await flush(std::move(batch));
+      if (flushed && completion) post(ends_of(completion->closures));
+      co_return flushed;
     }
-    if (appended.fault) std::rethrow_exception(appended.fault);
-    if (!appended.result) co_return appended.result;
-    seen_ = committed_;
-    for (const auto& key : stop) stop_step(key);
-    dispatch(current.events);
-    if (!next) {
-      if (completion) post(ends_of(completion->closures));
-      co_return Result<void>();
+    if (!commit_) begin_commit(std::exchange(batch, {}));
+    current = begin_turn(ends_of(completion->closures), {});
+    completion = co_await try_activate(current.jobs);
+    if (!completion) {
+      // The context is gone. All that the code has seen must be on disk for its replay.
+      const auto flushed = co_await flush(std::exchange(batch, {}));
+      if (!flushed) co_return flushed;
+      completion = co_await activate(current.jobs);
+      if (!completion) co_return co_await end_paused(std::move(current.details));
+    } else if (commit_ && commit_->appended) {
+      const auto ended = co_await end_commit();
+      if (!ended) co_return ended;
     }
-    current = *std::move(next);
-    if (!completion) completion = co_await activate(current.jobs);
-    if (!completion) co_return co_await end_paused(std::move(current.details));
   }
 }
 
-Task<RunActor::Appended> RunActor::try_append(std::vector<Event> events) {
+void RunActor::begin_commit(Batch batch) {
+  commit_.emplace(Commit{.batch = std::move(batch)});
+  commits_.spawn("commit of " + run_.text, commit());
+}
+
+Task<> RunActor::commit() {
   Appended appended;
   try {
-    appended.result = co_await append(std::move(events));
+    appended.result = co_await append(commit_->batch.events);
   } catch (...) {
     appended.fault = std::current_exception();
   }
-  co_return appended;
+  commit_->appended = std::move(appended);
+  committing_.notify();
+}
+
+// Waits for the commit that is under way; then it has effects.
+Task<Result<void>> RunActor::end_commit() {
+  while (!commit_->appended) co_await committing_.wait();
+  const auto ended = *std::exchange(commit_, std::nullopt);
+  if (ended.appended->fault) std::rethrow_exception(ended.appended->fault);
+  if (!ended.appended->result) co_return ended.appended->result;
+  seen_ = committed_;
+  for (const auto& key : ended.batch.stop) stop_step(key);
+  dispatch(ended.batch.events);
+  co_return Result<void>();
+}
+
+Task<Result<void>> RunActor::flush(Batch batch) {
+  if (commit_) {
+    const auto ended = co_await end_commit();
+    if (!ended) co_return ended;
+  }
+  begin_commit(std::move(batch));
+  co_return co_await end_commit();
 }
 
 // The code cannot go on (pause_): what came in is recorded behind the pause, where the code has not

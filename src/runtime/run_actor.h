@@ -8,6 +8,7 @@
 
 #include "async/blocking.h"
 #include "async/stop.h"
+#include "async/task_group.h"
 #include "async/wakeup.h"
 #include "base/clock.h"
 #include "engine/run_state.h"
@@ -95,7 +96,19 @@ class RunActor final : public steps::StepHost {
   Task<Result<void>> turn(Details details, std::vector<history::Job> unseen);
   Turn begin_turn(Details details, std::vector<history::Job> unseen);
   std::vector<history::StepKey> answer(Turn& turn, const history::Completion& completion);
-  Task<Appended> try_append(std::vector<history::Event> events);
+  // What one commit writes, and the running attempts that it leaves nobody to wait for.
+  struct Batch {
+    std::vector<history::Event> events;
+    std::vector<history::StepKey> stop;
+  };
+  struct Commit {
+    Batch batch;
+    std::optional<Appended> appended;  // set when it has ended
+  };
+  void begin_commit(Batch batch);
+  Task<> commit();
+  Task<Result<void>> end_commit();
+  Task<Result<void>> flush(Batch batch);
   Task<Result<void>> end_paused(Details details);
   Task<Result<void>> force_cancel();
   Task<Result<void>> append(std::vector<history::Event> events);
@@ -166,6 +179,8 @@ class RunActor final : public steps::StepHost {
   Wakeup news_;        // inbox, flags
   Wakeup committing_;  // committed_ or processed_ has moved
   boost::asio::steady_timer timer_;
+  std::optional<Commit> commit_;  // under way
+  TaskGroup commits_;
   Attempts attempts_;
 };
 
