@@ -300,6 +300,7 @@ Task<Result<void>> RunActor::flush(Batch batch) {
 // The code cannot go on (pause_): what came in is recorded behind the pause, where the code has not
 // seen it.
 Task<Result<void>> RunActor::end_paused(Details details) {
+  if (leaving_) co_return fail(ErrorCode::cancelled, "the run was left");
   Details behind{*std::exchange(pause_, std::nullopt)};
   if (state_.cancel_requested) {
     force_cancel_ = true;

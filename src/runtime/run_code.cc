@@ -104,6 +104,7 @@ void RunActor::stopped(const script::RunStopped& stopped) {
 
 Task<bool> RunActor::ensure_warm() {
   while (true) {
+    if (leaving_) co_return false;  // no new worker for a run that is being left
     co_await services_.workers.ensure_started();
     const auto generation = services_.workers.generation();
     if (warm_generation_ == generation) co_return true;
