@@ -104,8 +104,7 @@ bool Watchdog::ask(JSContextRef context, void* self) {
 }
 
 bool Watchdog::should_stop(JSContextRef context) {
-  const bool late =
-      used(read_clock(cpu_clock_)) > std::chrono::nanoseconds(limits_.cpu).count();
+  const bool late = used(read_clock(cpu_clock_)) > std::chrono::nanoseconds(limits_.cpu).count();
   const bool large = growth() > limits_.memory_bytes;
   if (!late && !large && !dead_) return false;
   if (!stop_) {
