@@ -7,7 +7,26 @@
 
 namespace agentcmd::engine {
 
-using namespace history;
+using history::CancelRun;
+using history::CancelStep;
+using history::CancelTimer;
+using history::Command;
+using history::CompleteRun;
+using history::Detail;
+using history::Event;
+using history::FailRun;
+using history::Note;
+using history::RunCancelled;
+using history::RunCompleted;
+using history::RunFailed;
+using history::ScheduleStep;
+using history::StartTimer;
+using history::StepCancelled;
+using history::StepKey;
+using history::StepScheduled;
+using history::StepStarted;
+using history::TimerCancelled;
+using history::TimerStarted;
 
 namespace {
 

@@ -8,7 +8,27 @@
 
 namespace agentcmd::engine {
 
-using namespace history;
+using history::CancelJob;
+using history::Command;
+using history::Detail;
+using history::Event;
+using history::Job;
+using history::RunCancelRequested;
+using history::RunCreated;
+using history::RunPaused;
+using history::RunStarted;
+using history::ScheduleStep;
+using history::StartJob;
+using history::StartTimer;
+using history::StepCompleted;
+using history::StepFailed;
+using history::StepRejectedJob;
+using history::StepResolvedJob;
+using history::StepScheduled;
+using history::StepTimedOut;
+using history::TimerFired;
+using history::TimerFiredJob;
+using history::TimerStarted;
 
 namespace {
 

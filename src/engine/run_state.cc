@@ -7,7 +7,33 @@
 
 namespace agentcmd::engine {
 
-using namespace history;
+using history::Annotated;
+using history::Event;
+using history::Logged;
+using history::PhaseCompleted;
+using history::PhaseFailed;
+using history::PhaseStarted;
+using history::RunCancelled;
+using history::RunCancelRequested;
+using history::RunCompleted;
+using history::RunCreated;
+using history::RunFailed;
+using history::RunPaused;
+using history::RunResumed;
+using history::RunStarted;
+using history::RunUpdated;
+using history::StepCancelled;
+using history::StepCheckpoint;
+using history::StepCompleted;
+using history::StepFailed;
+using history::StepKey;
+using history::StepLost;
+using history::StepScheduled;
+using history::StepStarted;
+using history::StepTimedOut;
+using history::TimerCancelled;
+using history::TimerFired;
+using history::TimerStarted;
 
 namespace {
 

@@ -18,7 +18,9 @@
 
 namespace agentcmd::runtime {
 
-using namespace history;
+using history::ClosureEnd;
+using history::RunCreated;
+using history::RunId;
 
 namespace {
 

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "runtime/driver.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

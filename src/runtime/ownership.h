@@ -29,10 +29,8 @@ class DriverLock {
   process::UniqueFd fd_;
 };
 
-// Whether the driver's lock is held.
-bool is_driver_alive(const store::Home& home, const std::string& driver);
-
-// Process id that the driver wrote into its file, 0 if unknown: for messages.
+// is_driver_alive() is in driver.h. Process id that the driver wrote into its file, 0 if unknown:
+// for messages.
 int driver_pid(const store::Home& home, const std::string& driver);
 
 }  // namespace agentcmd::runtime

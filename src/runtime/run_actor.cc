@@ -13,7 +13,28 @@
 
 namespace agentcmd::runtime {
 
-using namespace history;
+using history::Completion;
+using history::Detail;
+using history::Event;
+using history::Job;
+using history::RunCancelled;
+using history::RunCancelRequested;
+using history::RunCompleted;
+using history::RunFailed;
+using history::RunId;
+using history::RunPaused;
+using history::RunResumed;
+using history::RunStarted;
+using history::StepCancelled;
+using history::StepCheckpoint;
+using history::StepCompleted;
+using history::StepFailed;
+using history::StepKey;
+using history::StepLost;
+using history::StepStarted;
+using history::StepTimedOut;
+using history::TimerCancelled;
+using history::TimerFired;
 
 namespace {
 
@@ -152,6 +173,7 @@ Task<Result<void>> RunActor::hold_checkout() {
 // pause.
 Task<Result<void>> RunActor::resume() {
   std::vector<Job> unseen;
+  unseen.reserve(state_.unseen.size());
   for (const auto& event : state_.unseen) unseen.push_back(engine::job_of(event, state_.created));
   co_return co_await turn({RunResumed{.by = "resume", .code_hash = state_.code_hash}},
                           std::move(unseen));

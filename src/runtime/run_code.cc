@@ -13,7 +13,16 @@
 
 namespace agentcmd::runtime {
 
-using namespace history;
+using history::Activation;
+using history::Command;
+using history::Completion;
+using history::Event;
+using history::Job;
+using history::Note;
+using history::RunPaused;
+using history::ScheduleStep;
+using history::StartTimer;
+using history::StepFailed;
 
 namespace {
 

@@ -13,7 +13,20 @@
 
 namespace agentcmd::runtime {
 
-using namespace history;
+using history::ClosureEnd;
+using history::Event;
+using history::RunClosureJob;
+using history::RunPaused;
+using history::StepCancelled;
+using history::StepCheckpoint;
+using history::StepCompleted;
+using history::StepFailed;
+using history::StepKey;
+using history::StepLost;
+using history::StepScheduled;
+using history::StepStarted;
+using history::StepTimedOut;
+using history::TimerFired;
 
 namespace {
 
