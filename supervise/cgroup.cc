@@ -141,6 +141,19 @@ std::unique_ptr<Cgroup> Cgroup::create(Kind kind) {
   return nullptr;
 }
 
+bool Cgroup::memory_is_limited() {
+  // Without a limit the kernel tells the largest number of pages that it can count, in bytes.
+  constexpr std::int64_t unlimited = std::int64_t{1} << 62;
+  const std::string mount = mount_point("memory");
+  if (mount.empty()) return false;
+  // In a container our own group may be what is mounted.
+  for (const std::string& group : {mount + own_group("memory"), mount}) {
+    const std::int64_t limit = counter(group + "/memory.stat", "hierarchical_memory_limit");
+    if (limit >= 0) return limit < unlimited;
+  }
+  return false;
+}
+
 Cgroup::Cgroup(Kind kind, std::string path) : kind_(kind), path_(std::move(path)) {
   if (kind_ == Kind::v2) fd_ = Fd(::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }

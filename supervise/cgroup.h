@@ -19,6 +19,8 @@ class Cgroup {
 
   // Null where the machine or our rights do not allow one.
   static std::unique_ptr<Cgroup> create(Kind kind);
+  // Whether we run under a limit of the v1 memory controller.
+  static bool memory_is_limited();
   Cgroup(const Cgroup&) = delete;
   Cgroup& operator=(const Cgroup&) = delete;
   ~Cgroup();  // removes it; it must be empty

@@ -16,8 +16,10 @@ bool NamespaceContainer::start(const Options& options, const Streams& streams) {
   const bool is_root = ::geteuid() == 0;
   if (with_cgroup_) {
     cgroup_ = Cgroup::create(Cgroup::Kind::v2);
-    // v1 counts memory in a hierarchy of its own, and lets nobody but root in.
-    if (is_root) memory_ = Cgroup::create(Cgroup::Kind::v1_memory);
+    // v1 counts memory in a hierarchy of its own, and lets nobody but root in. To join it takes
+    // some 10 ms, which only a limit makes worth it: else the whole machine runs out, and its own
+    // counter says so.
+    if (is_root && Cgroup::memory_is_limited()) memory_ = Cgroup::create(Cgroup::Kind::v1_memory);
     if (!cgroup_ && !memory_) return false;
   }
   Pipe control;

@@ -50,7 +50,8 @@ bool TreeContainer::prepare() {
       break;
   }
   if (containment_ != Containment::subreaper && !cgroup_) return false;
-  if (::geteuid() == 0) memory_ = Cgroup::create(Cgroup::Kind::v1_memory);
+  if (::geteuid() == 0 && Cgroup::memory_is_limited())
+    memory_ = Cgroup::create(Cgroup::Kind::v1_memory);
   return ::prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
 }
 

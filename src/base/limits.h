@@ -28,6 +28,10 @@ inline constexpr std::size_t events_ahead_max = 1024;
 inline constexpr std::size_t result_stream_bytes_max = 10 * mib;
 inline constexpr std::size_t spool_bytes_max = 1024 * mib;
 
+// Who only shows a stream and is further behind than this goes on near its end.
+inline constexpr std::size_t shown_behind_max = 16 * mib;
+inline constexpr std::size_t shown_tail_bytes = mib;
+
 // One frame between driver and workflow worker.
 inline constexpr std::size_t worker_frame_bytes_max = 256 * mib;
 // A worker that has not answered for so long is killed.

@@ -11,6 +11,10 @@ TEST(Secret, KnownValuesAreRedactedEverywhere) {
             "a [redacted] b [redacted] short");
 }
 
+TEST(Secret, AValueThatIsPartOfItsReplacementIsRedactedOnce) {
+  EXPECT_EQ(redact("is redacted or redacted", {Secret("redacted")}), "is [redacted] or [redacted]");
+}
+
 TEST(Secret, OwnVariablesAreKnownByName) {
   EXPECT_TRUE(is_own_secret_variable("AGENTCMD_TOKEN"));
   EXPECT_TRUE(is_own_secret_variable("AGENTCMD_API_KEY"));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 
 namespace agentcmd {
 namespace {
@@ -44,6 +45,29 @@ std::size_t character_length(std::string_view bytes, std::size_t i) {
   return lead->length;
 }
 
+// Output is mostly ASCII and may be hundreds of megabytes, so it is passed eight bytes at a time.
+std::size_t end_of_ascii(std::string_view bytes, std::size_t i) {
+  constexpr std::uint64_t high_bits = 0x8080808080808080;
+  for (std::uint64_t eight = 0; i + sizeof eight <= bytes.size(); i += sizeof eight) {
+    std::memcpy(&eight, bytes.data() + i, sizeof eight);
+    if ((eight & high_bits) != 0) break;
+  }
+  while (i < bytes.size() && byte_at(bytes, i) < 0x80) ++i;
+  return i;
+}
+
+// Where the valid text that starts at `i` ends.
+std::size_t end_of_valid(std::string_view bytes, std::size_t i) {
+  while (i < bytes.size()) {
+    i = end_of_ascii(bytes, i);
+    if (i == bytes.size()) break;
+    const auto length = character_length(bytes, i);
+    if (length == 0) break;
+    i += length;
+  }
+  return i;
+}
+
 bool is_plain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
          std::string_view("_-./:=@%+,").contains(c);
@@ -81,13 +105,12 @@ std::string to_utf8(std::string_view bytes) {
   std::string text;
   text.reserve(bytes.size());
   for (std::size_t i = 0; i < bytes.size();) {
-    const auto length = character_length(bytes, i);
-    if (length == 0) {
+    const auto end = end_of_valid(bytes, i);
+    text += bytes.substr(i, end - i);
+    i = end;
+    if (i < bytes.size()) {
       text += "\xef\xbf\xbd";
       ++i;
-    } else {
-      text += bytes.substr(i, length);
-      i += length;
     }
   }
   return text;

@@ -15,6 +15,17 @@ TEST(Text, InvalidUtf8IsReplacedAndValidTextKept) {
   EXPECT_EQ(to_utf8("x\xe2\x82"), "x\xef\xbf\xbd\xef\xbf\xbd");                // cut short
 }
 
+TEST(Text, WhatIsNotUtf8IsFoundAtEveryPlaceOfALongText) {
+  for (std::size_t before = 0; before < 20; ++before) {
+    const std::string ascii(before, 'a');
+    for (std::size_t after = 0; after < 20; ++after) {
+      const std::string more(after, 'b');
+      EXPECT_EQ(to_utf8(ascii + "\xff" + more), ascii + "\xef\xbf\xbd" + more);
+      EXPECT_EQ(to_utf8(ascii + "ß" + more + "😀"), ascii + "ß" + more + "😀");
+    }
+  }
+}
+
 TEST(Text, EllipsisCutsAtCharacterBorders) {
   EXPECT_EQ(ellipsis("abc", 3), "abc");
   EXPECT_EQ(ellipsis("aä", 2), "a…");

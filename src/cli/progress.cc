@@ -189,29 +189,34 @@ std::vector<std::string> Progress::on_output(const history::StepKey& key, std::s
                                              std::string_view text) {
   auto& rest = partial_[{key, std::string(stream)}];
   rest += text;
+  const auto prefix = output_prefix(key);
   std::vector<std::string> lines;
   std::size_t begin = 0;
   for (auto end = rest.find('\n'); end != std::string::npos; end = rest.find('\n', begin)) {
-    lines.push_back(output_line(key, stream, std::string_view(rest).substr(begin, end - begin)));
+    lines.push_back(output_line(prefix, stream, std::string_view(rest).substr(begin, end - begin)));
     begin = end + 1;
   }
   rest.erase(0, begin);
   if (rest.size() > partial_bytes_max) {
-    lines.push_back(output_line(key, stream, rest));
+    lines.push_back(output_line(prefix, stream, rest));
     rest.clear();
   }
   return lines;
 }
 
-std::string Progress::output_line(const history::StepKey& key, std::string_view stream,
-                                  std::string_view line) const {
+std::string Progress::output_prefix(const history::StepKey& key) const {
   const auto found = steps_.find(key);
   const auto name = found == steps_.end() ? key.text : found->second.name;
-  const auto prefix =
-      fmt::format("    {} {} ", cut_to_width(printable(name), 24), style_.sign(Sign::bar));
-  const auto text = prefix + printable(line);
-  const auto shown = style_.live ? cut_to_width(text, style_.width) : text;
-  return style_.paint(stream == "stderr" ? Tint::yellow : Tint::dim, shown);
+  return fmt::format("    {} {} ", cut_to_width(printable(name), 24), style_.sign(Sign::bar));
+}
+
+std::string Progress::output_line(std::string_view prefix, std::string_view stream,
+                                  std::string_view line) const {
+  std::string text(prefix);
+  text += printable(line);
+  if (style_.live) text = cut_to_width(text, style_.width);
+  if (!style_.color) return text;
+  return style_.paint(stream == "stderr" ? Tint::yellow : Tint::dim, text);
 }
 
 // The last line of a step's output need not end with a line break.
@@ -221,7 +226,9 @@ void Progress::rest_of_output(const history::StepKey& key, std::vector<std::stri
       ++it;
       continue;
     }
-    if (!it->second.empty()) lines.push_back(output_line(key, it->first.second, it->second));
+    if (!it->second.empty()) {
+      lines.push_back(output_line(output_prefix(key), it->first.second, it->second));
+    }
     it = partial_.erase(it);
   }
 }

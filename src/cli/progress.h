@@ -46,7 +46,8 @@ class Progress {
   std::vector<std::string> note_lines(const history::Event& event);
   std::string step_ended(const history::StepKey& key, Time at, Sign sign, Tint tint,
                          std::string_view more);
-  std::string output_line(const history::StepKey& key, std::string_view stream,
+  std::string output_prefix(const history::StepKey& key) const;
+  std::string output_line(std::string_view prefix, std::string_view stream,
                           std::string_view line) const;
   void rest_of_output(const history::StepKey& key, std::vector<std::string>& lines);
   std::string indent(std::string_view phase) const { return phase.empty() ? "" : "  "; }

@@ -30,6 +30,8 @@ class PeopleView final : public RunView {
   PeopleView(Output& output, const Clock& clock, bool quiet)
       : output_(output), clock_(clock), quiet_(quiet), progress_(style_of(output)) {}
 
+  bool wants_output() const override { return !quiet_; }
+
   void output(const history::RunId&, const history::StepKey& step, std::string_view stream,
               std::string_view text) override {
     if (!quiet_) print(progress_.on_output(step, stream, text));
@@ -93,7 +95,10 @@ class PeopleView final : public RunView {
     if (lines.empty()) return;
     std::string text;
     if (progress_.style().live && !quiet_) text += erase_line;
-    for (const auto& line : lines) text += line + "\n";
+    for (const auto& line : lines) {
+      text += line;
+      text += '\n';
+    }
     if (is_live()) text += status();
     output_.out(text);
   }
@@ -111,8 +116,10 @@ class JsonView final : public RunView {
  public:
   JsonView(Output& output, bool quiet) : output_(output), quiet_(quiet) {}
 
+  bool wants_output() const override { return !quiet_; }
   void output(const history::RunId& run, const history::StepKey& step, std::string_view stream,
               std::string_view text) override {
+    if (quiet_) return;
     print({{"type", "output"},
            {"run", run.text},
            {"step", step.text},

@@ -98,6 +98,8 @@ std::string printable(std::string_view bytes) {
   if (const auto last = bytes.rfind('\r'); last != std::string_view::npos) {
     bytes.remove_prefix(last + 1);
   }
+  const bool is_plain = std::ranges::all_of(bytes, [](char c) { return c >= 0x20 && c < 0x7f; });
+  if (is_plain) return std::string(bytes);
   const auto text = to_utf8(bytes);
   std::string clean;
   for (std::size_t at = 0; at < text.size();) {

@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -74,6 +75,16 @@ struct ProcessSpec {
   std::string run;  // AGENTCMD_RUN of the children, to find them if a supervisor was killed
 };
 
+// Who reads a stream. One who only shows it and gets further behind than `behind_max` bytes goes on
+// near the end of what there is, and is told how many bytes were skipped.
+struct Listener {
+  static constexpr auto never = std::numeric_limits<std::uint64_t>::max();
+
+  std::function<void(std::string_view)> on_bytes;
+  std::uint64_t behind_max = never;
+  std::function<void(std::uint64_t)> on_skipped = {};
+};
+
 class SupervisedProcess {
  public:
   virtual ~SupervisedProcess() = default;  // leaves the process running
@@ -92,6 +103,9 @@ class SupervisedProcess {
   // it comes, and returns when the process has ended and everything was delivered.
   virtual Task<> follow(std::string stream, std::uint64_t from,
                         std::function<void(std::string_view)> on_bytes) = 0;
+
+  // As follow() from the first byte.
+  virtual Task<> listen(std::string stream, Listener listener) = 0;
 
  protected:
   SupervisedProcess() = default;
@@ -117,6 +131,9 @@ using Recovered = std::variant<std::unique_ptr<SupervisedProcess>,  // still run
 // could be found are dead, so that a repetition is never concurrent.
 Task<Recovered> recover_supervised(boost::asio::any_io_executor executor,
                                    std::filesystem::path dir);
+
+// What a process that has ended left in the stream's file, if it left one.
+void tell_file(const std::filesystem::path& file, const Listener& listener);
 
 // A stream as a result shows it: UTF-8, at most `bytes_max`, head and tail with a line between them
 // that says how much is left out and where the whole is.

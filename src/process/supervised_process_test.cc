@@ -192,6 +192,39 @@ TEST_F(Supervised, TwoHundredMegabytesAreSpooledAndFollowed) {
   EXPECT_EQ(fs::file_size(attempt() / "stdout"), 200'000'000U);
 }
 
+Task<> listen(SupervisedProcess& process, Listener listener) {
+  co_await process.listen("stdout", std::move(listener));
+}
+
+TEST_F(Supervised, AListenerThatIsFarBehindGoesOnNearTheEnd) {
+  auto process = start(shell("printf 0123456789; exec head -c 30000000 /dev/zero"));
+  ASSERT_TRUE(process);
+  EXPECT_EQ(wait_for(**process)->code, 0);
+  std::uint64_t told = 0;
+  std::uint64_t skipped = 0;
+  const Listener listener{.on_bytes = [&](std::string_view bytes) { told += bytes.size(); },
+                          .behind_max = 20'000'000,
+                          .on_skipped = [&](std::uint64_t bytes) { skipped += bytes; }};
+  run(io_, listen(**process, listener));
+  EXPECT_EQ(told, limits::shown_tail_bytes);
+  EXPECT_EQ(told + skipped, 30'000'010U);
+  told = skipped = 0;
+  tell_file(attempt() / "stdout", listener);
+  EXPECT_EQ(told, limits::shown_tail_bytes);
+  EXPECT_EQ(told + skipped, 30'000'010U);
+}
+
+TEST_F(Supervised, AListenerThatIsNotFarBehindHearsEverything) {
+  auto process = start(shell("head -c 30000000 /dev/zero"));
+  ASSERT_TRUE(process);
+  EXPECT_EQ(wait_for(**process)->code, 0);
+  std::uint64_t told = 0;
+  run(io_, listen(**process, {.on_bytes = [&](std::string_view bytes) { told += bytes.size(); },
+                              .behind_max = 30'000'000,
+                              .on_skipped = [](std::uint64_t) { FAIL(); }}));
+  EXPECT_EQ(told, 30'000'000U);
+}
+
 Task<Result<Exit>> wait_and_follow_both(SupervisedProcess& process, StopSource& stop,
                                         std::string& out, std::string& err) {
   using namespace asio::experimental::awaitable_operators;

@@ -33,7 +33,6 @@ constexpr int kill_now_signal = SIGUSR2;
 // Where nothing can be waited for: no inotify instance is left, or the pid is of another namespace.
 constexpr auto look_again = 50ms;
 
-constexpr std::size_t chunk_bytes = 64 * limits::kib;
 // So many chunks, then others get their turn on the loop.
 constexpr int chunks_at_once = 16;
 
@@ -103,22 +102,20 @@ void SupervisorHandle::kill_now() {
 
 Task<> SupervisorHandle::follow(std::string stream, std::uint64_t from,
                                 std::function<void(std::string_view)> on_bytes) {
+  co_await read_on(StreamReader(dir_ / stream, from, {.on_bytes = std::move(on_bytes)}));
+}
+
+Task<> SupervisorHandle::listen(std::string stream, Listener listener) {
+  co_await read_on(StreamReader(dir_ / stream, 0, std::move(listener)));
+}
+
+Task<> SupervisorHandle::read_on(StreamReader reader) {
   using namespace asio::experimental::awaitable_operators;
-  const fs::path file = dir_ / stream;
-  const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) throw_errno("read " + file.string(), errno);
-  FileWatch watch(executor_, file);
-  const auto chunk = std::make_unique<std::array<char, chunk_bytes>>();
+  FileWatch watch(executor_, reader.file());
   while (true) {
     // Asked before reading: what is written until the end is then read in this round.
     const bool last_round = ended();
-    for (int chunks = 1;; ++chunks) {
-      const ssize_t count =
-          ::pread(fd.get(), chunk->data(), chunk->size(), static_cast<off_t>(from));
-      if (count < 0) throw_errno("read " + file.string(), errno);
-      if (count == 0) break;
-      from += static_cast<std::uint64_t>(count);
-      on_bytes({chunk->data(), static_cast<std::size_t>(count)});
+    for (int chunks = 1; reader.read_more(); ++chunks) {
       if (chunks % chunks_at_once == 0) co_await asio::post(executor_, use_task);
     }
     if (last_round) co_return;

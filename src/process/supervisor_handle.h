@@ -3,6 +3,7 @@
 // started: everything goes by the pidfd of the process that wrote the claim, and by the folder.
 
 #include "process/process_identity.h"
+#include "process/stream_reader.h"
 #include "process/supervised_process.h"
 
 namespace agentcmd::process {
@@ -17,8 +18,10 @@ class SupervisorHandle final : public SupervisedProcess {
   void kill_now() override;
   Task<> follow(std::string stream, std::uint64_t from,
                 std::function<void(std::string_view)> on_bytes) override;
+  Task<> listen(std::string stream, Listener listener) override;
 
  private:
+  Task<> read_on(StreamReader reader);
   bool ended() const;
   Task<> until_ended();
   void reap() const;

@@ -43,6 +43,8 @@ class Observer {
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
   virtual void committed(const history::RunId& run, const history::Event& event) = 0;
+  // False: output() need not be called.
+  virtual bool wants_output() const { return true; }
   // `stream`: "stdout", "stderr", "agent".
   virtual void output(const history::RunId& run, const history::StepKey& step,
                       std::string_view stream, std::string_view text) = 0;

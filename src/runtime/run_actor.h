@@ -69,6 +69,7 @@ class RunActor final : public steps::StepHost {
   boost::asio::any_io_executor executor() override { return services_.executor; }
   BlockingPool& pool() override { return services_.pool; }
   Task<> checkpoint(const steps::Step& step, JsonText data) override;
+  bool has_audience() const override;
   void output(const steps::Step& step, std::string_view stream, std::string_view text) override;
 
  private:

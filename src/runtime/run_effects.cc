@@ -255,6 +255,11 @@ Task<> RunActor::checkpoint(const steps::Step& step, JsonText data) {
   while (processed_ < mine) co_await committing_.wait();
 }
 
+bool RunActor::has_audience() const {
+  const auto* observer = services_.options.observer;
+  return observer != nullptr && observer->wants_output();
+}
+
 void RunActor::output(const steps::Step& step, std::string_view stream, std::string_view text) {
   if (auto* observer = services_.options.observer) observer->output(run_, step.key, stream, text);
 }

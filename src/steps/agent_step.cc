@@ -123,8 +123,8 @@ ProcessUse use_of(const Step& step, const StepInput& input, Conversation& conver
     spec.timeout = timeout_of(step, input);
     return spec;
   };
-  use.on_stdout = [&lines](std::string_view bytes) { lines.feed(bytes); };
-  use.on_stderr = [&err](std::string_view bytes) { err.feed(bytes); };
+  use.out.on_bytes = [&lines](std::string_view bytes) { lines.feed(bytes); };
+  use.err.on_bytes = [&err](std::string_view bytes) { err.feed(bytes); };
   return use;
 }
 
@@ -233,6 +233,7 @@ Task<Outcome> run_agent_step(StepHost& host, Step step, StopSource& stop) {
   agents::LineFramer lines([&](std::string_view line) {
     for (const auto& event : conversation.adapter->parse(line)) {
       conversation.tally.add(event);
+      if (!host.has_audience()) continue;
       const auto shown = agents::render(event);
       if (!shown.empty()) host.output(step, "agent", redact(shown, step.run.secrets));
     }

@@ -7,8 +7,6 @@
 
 #include <csignal>
 #include <cstring>
-#include <fstream>
-#include <vector>
 
 namespace agentcmd::steps {
 namespace {
@@ -16,10 +14,14 @@ namespace {
 namespace fs = std::filesystem;
 using namespace boost::asio::experimental::awaitable_operators;
 
+Task<> listen(process::SupervisedProcess& process, std::string stream, process::Listener listener) {
+  if (listener.on_bytes) co_await process.listen(std::move(stream), std::move(listener));
+}
+
 Task<ProcessEnd> watch(std::unique_ptr<process::SupervisedProcess> process, ProcessUse use,
                        StopSource& stop) {
-  auto exit = co_await (process->wait(stop) && process->follow("stdout", 0, use.on_stdout) &&
-                        process->follow("stderr", 0, use.on_stderr));
+  auto exit = co_await (process->wait(stop) && listen(*process, "stdout", use.out) &&
+                        listen(*process, "stderr", use.err));
   if (!exit) co_return exit.error();
   co_return std::move(*exit);
 }
@@ -33,15 +35,6 @@ Task<ProcessEnd> start(StepHost& host, const Step& step, ProcessUse use, StopSou
       co_await process::start_supervised(host.executor(), step.run.libexec, std::move(*spec));
   if (!process) co_return process.error();
   co_return co_await watch(std::move(*process), std::move(use), stop);
-}
-
-void tell_file(const fs::path& file, const OnBytes& on_bytes) {
-  std::ifstream in(file, std::ios::binary);
-  std::vector<char> buffer(256 * limits::kib);
-  while (in) {
-    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
-    if (in.gcount() > 0) on_bytes({buffer.data(), static_cast<std::size_t>(in.gcount())});
-  }
 }
 
 // The recovery has claimed the folder, so that nothing can be started in it any more; it is put
@@ -67,8 +60,8 @@ Task<ProcessEnd> run_attempt_process(StepHost& host, const Step& step, ProcessUs
     co_return co_await watch(std::move(*running), std::move(use), stop);
   }
   if (auto* exit = std::get_if<process::Exit>(&recovered)) {
-    tell_file(step.attempt_dir() / "stdout", use.on_stdout);
-    tell_file(step.attempt_dir() / "stderr", use.on_stderr);
+    process::tell_file(step.attempt_dir() / "stdout", use.out);
+    process::tell_file(step.attempt_dir() / "stderr", use.err);
     co_return std::move(*exit);
   }
   if (auto* lost = std::get_if<process::Lost>(&recovered)) {

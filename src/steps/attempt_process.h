@@ -13,13 +13,12 @@
 
 namespace agentcmd::steps {
 
-using OnBytes = std::function<void(std::string_view)>;
-
 struct ProcessUse {
   // Called only where a process is to be started. Its error fails the step.
   std::function<Result<process::ProcessSpec>()> spec;
-  OnBytes on_stdout;
-  OnBytes on_stderr;
+  // Without an on_bytes the stream is not read.
+  process::Listener out = {};
+  process::Listener err = {};
 };
 
 // The Error is for the user: the process could not be started or its supervisor was killed.

@@ -13,12 +13,20 @@
 namespace agentcmd::steps {
 namespace {
 
+// In place: it may be megabytes.
+std::string trimmed(std::string text) {
+  const auto kept = trim(text);
+  if (kept.empty()) return {};
+  text.erase(static_cast<std::size_t>(kept.data() - text.data()) + kept.size());
+  text.erase(0, text.size() - kept.size());
+  return text;
+}
+
 // Members in the order of the SDK's result.
 Outcome cli_result(const Step& step, const std::string& command, const process::Exit& exit) {
   const auto stream = [&step](const char* name) {
-    const auto text =
-        process::read_stream(step.attempt_dir() / name, limits::result_stream_bytes_max);
-    return std::string(trim(text));
+    return trimmed(
+        process::read_stream(step.attempt_dir() / name, limits::result_stream_bytes_max));
   };
   const int code = shell_code(exit);
   const bool success = exit.cause == process::ExitCause::exited && exit.code == 0;
@@ -29,17 +37,29 @@ Outcome cli_result(const Step& step, const std::string& command, const process::
                 {"stderr", stream("stderr")}}},
               {"success", success}};
   if (!success) result["error"] = fmt::format("Command failed: {}", describe(exit));
-  Json trace{
-      {"command", command},
-      {"output", ellipsis(string_or(result["data"], success ? "stdout" : "stderr"), limits::kib)},
-      {"exitCode", code},
-      {"duration", exit.duration.count()},
-      {"exit", to_json(exit)}};
+  const Json& shown = result["data"][success ? "stdout" : "stderr"];
+  Json trace{{"command", command},
+             {"output", ellipsis(shown.get_ref<const std::string&>(), limits::kib)},
+             {"exitCode", code},
+             {"duration", exit.duration.count()},
+             {"exit", to_json(exit)}};
   result["trace"] = Json::array({std::move(trace)});
   return completed(step, success, std::move(result));
 }
 
-ProcessUse use_of(const Step& step, const StepInput& input, WholeLines& out, WholeLines& err) {
+process::Listener listener(const Step& step, const char* name, WholeLines& lines) {
+  return {.on_bytes = [&lines](std::string_view bytes) { lines.feed(bytes); },
+          .behind_max = limits::shown_behind_max,
+          .on_skipped =
+              [&lines, file = step.attempt_dir() / name](std::uint64_t bytes) {
+                lines.finish();
+                lines.feed(fmt::format("[... {} bytes are not shown; everything is in {} ...]\n",
+                                       bytes, file.string()));
+              }};
+}
+
+ProcessUse use_of(const Step& step, const StepInput& input, bool shown, WholeLines& out,
+                  WholeLines& err) {
   ProcessUse use;
   use.spec = [&step, &input]() -> Result<process::ProcessSpec> {
     process::ProcessSpec spec;
@@ -55,8 +75,10 @@ ProcessUse use_of(const Step& step, const StepInput& input, WholeLines& out, Who
     }
     return spec;
   };
-  use.on_stdout = [&out](std::string_view bytes) { out.feed(bytes); };
-  use.on_stderr = [&err](std::string_view bytes) { err.feed(bytes); };
+  if (shown) {
+    use.out = listener(step, "stdout", out);
+    use.err = listener(step, "stderr", err);
+  }
   return use;
 }
 
@@ -74,7 +96,7 @@ Task<Outcome> run_cli_step(StepHost& host, Step step, StopSource& stop) {
   };
   auto out = show("stdout");
   auto err = show("stderr");
-  auto use = use_of(step, input, out, err);
+  auto use = use_of(step, input, host.has_audience(), out, err);
   auto end = co_await run_attempt_process(host, step, std::move(use), stop);
   out.finish();
   err.finish();

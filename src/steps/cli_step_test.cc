@@ -89,6 +89,14 @@ TEST_F(CliStep, OutputIsShownInWholeLinesAsItComes) {
   EXPECT_EQ(result["data"]["stdout"], "one\ntwo\nthree");
 }
 
+TEST_F(CliStep, WithoutAnAudienceOutputIsOnlyInTheResult) {
+  host_.audience = false;
+  const auto result = run_to_result(make_step("cli", {{"command", "echo ' out '; echo err >&2"}}));
+  EXPECT_EQ(result["data"]["stdout"], "out");
+  EXPECT_EQ(result["data"]["stderr"], "err");
+  EXPECT_TRUE(host_.shown.empty());
+}
+
 TEST_F(CliStep, SecretsAreRedactedInResultAndOutput) {
   auto step = make_step("cli", {{"command", "echo the-secret-value"}});
   step.run.secrets = {Secret("the-secret-value")};

@@ -125,7 +125,7 @@ struct RemoveOnExit {
 Task<Result<process::Exit>> wait_for_end(StepHost& host, const Step& step,
                                          process::SupervisedProcess& process, bool shown,
                                          StopSource& stop) {
-  if (!shown) co_return co_await process.wait(stop);
+  if (!shown || !host.has_audience()) co_return co_await process.wait(stop);
   co_return co_await (process.wait(stop) && show(host, step, process, "stdout") &&
                       show(host, step, process, "stderr"));
 }

@@ -13,6 +13,7 @@ Json object_or_empty(const Json& input, const char* key) {
 }
 
 void redact_texts(Json& value, const std::vector<Secret>& secrets) {
+  if (secrets.empty()) return;
   if (value.is_string()) {
     value = redact(value.get_ref<const std::string&>(), secrets);
   } else if (value.is_structured()) {

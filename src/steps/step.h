@@ -77,6 +77,8 @@ class StepHost {
   // Durable upon return (StepCheckpoint).
   virtual Task<> checkpoint(const Step& step, JsonText data) = 0;
 
+  // Whether anybody is shown output; else it need not be made.
+  virtual bool has_audience() const { return true; }
   // Live output for whoever watches: a line or a chunk of "stdout", "stderr", or "agent" (a
   // rendered message).
   virtual void output(const Step& step, std::string_view stream, std::string_view text) = 0;

@@ -27,11 +27,13 @@ class RecordingHost final : public StepHost {
     checkpoints.push_back(std::move(data));
     co_return;
   }
+  bool has_audience() const override { return audience; }
   void output(const Step&, std::string_view stream, std::string_view text) override {
     shown[std::string(stream)] += std::string(text);
     if (on_output) on_output();
   }
 
+  bool audience = true;
   std::vector<JsonText> checkpoints;
   std::map<std::string, std::string> shown;
   std::function<void()> on_output;
