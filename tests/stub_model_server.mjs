@@ -6,12 +6,15 @@
 //   STUB-BASH command         asks for the tool Bash, then says "ran"
 //   STUB-401, STUB-500, STUB-429   answers with that status, always
 //   STUB-SLOW                 begins an answer and never ends it
+//   STUB-HOLD "path"          begins an answer, and ends it with the text "held" once that file exists
 //   STUB-CUT                  breaks the connection off within an answer
 //   STUB-BADJSON              sends an event that is not JSON
 //   STUB-SAY text             says the text; without any word: "stub reply"
 //
-// GET /seen returns how many messages were asked for, GET /last the body of the last one.
+// GET /seen returns how many messages were asked for, GET /last the body of the last one. With an argument,
+// the bodies are appended to the file that it names, one a line.
 
+import { appendFileSync, existsSync } from "node:fs";
 import { createServer } from "node:http";
 
 let seen = 0;
@@ -31,6 +34,7 @@ function answer(request, body, response) {
   if (path !== "/v1/messages" || request.method !== "POST") return json(response, 200, {});
   seen += 1;
   last = body;
+  if (process.argv[2]) appendFileSync(process.argv[2], JSON.stringify(JSON.parse(body)) + "\n");
   reply(JSON.parse(body), response);
 }
 
@@ -57,16 +61,28 @@ function reply(asked, response) {
   if (all.includes("STUB-BADJSON")) {
     return begin(response, asked, () => response.end("event: content_block_delta\ndata: {not json\n\n"));
   }
+  const hold = /STUB-HOLD "([^"]+)"/.exec(all);
+  if (hold) return begin(response, asked, () => sayOnce(hold[1], response));
   const write = /STUB-WRITE "([^"]+)" (.*)/.exec(all);
   if (write && !toolDone) return useTool(response, asked, "Write", { file_path: write[1], content: write[2] });
   const bash = /STUB-BASH (.*)/.exec(all);
   if (bash && !toolDone) return useTool(response, asked, "Bash", { command: bash[1], description: "stub" });
-  const say = /STUB-SAY (.*)/.exec(all);
-  const text = write ? "written" : bash ? "ran" : say ? say[1] : "stub reply";
-  begin(response, asked, () => {
-    block(response, 0, { type: "text", text: "" }, { type: "text_delta", text });
-    end(response, "end_turn");
-  });
+  const words = /STUB-SAY (.*)/.exec(all);
+  const text = write ? "written" : bash ? "ran" : words ? words[1] : "stub reply";
+  begin(response, asked, () => say(response, text));
+}
+
+function sayOnce(file, response) {
+  const timer = setInterval(() => {
+    if (!existsSync(file) && !response.destroyed) return;
+    clearInterval(timer);
+    if (!response.destroyed) say(response, "held");
+  }, 20);
+}
+
+function say(response, text) {
+  block(response, 0, { type: "text", text: "" }, { type: "text_delta", text });
+  end(response, "end_turn");
 }
 
 function refuse(response, status) {

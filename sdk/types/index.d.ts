@@ -146,7 +146,10 @@ declare module "agentcmd-workflows" {
   // ---- Steps
 
   export interface StepOptions {
-    /** Milliseconds, or a text such as "10m". */
+    /**
+     * Milliseconds, or a text such as "10m". A step that takes longer is stopped with all its
+     * processes and throws a TimeoutError. By default 30 minutes for agents, 5 for commands, 2 for git.
+     */
     timeout?: number | string;
   }
 
@@ -173,7 +176,15 @@ declare module "agentcmd-workflows" {
     workingDir?: string;
     cwd?: string;
     context?: Record<string, unknown>;
+    /**
+     * What the agent may do without being asked; "acceptEdits" by default. Claude refuses
+     * "bypassPermissions" when it runs as root: run agentcmd as an ordinary user, or set the
+     * variable IS_SANDBOX=1 where the machine is a throw-away one.
+     */
     permissionMode?: "default" | "plan" | "acceptEdits" | "bypassPermissions";
+    /** Tools that it may, and may not, use whatever the mode: "Bash", "Bash(npm test:*)". */
+    allowedTools?: string[];
+    disallowedTools?: string[];
     /** Files or texts that configure MCP servers. */
     mcpConfig?: string[];
     /** The reply is JSON: `data` holds it parsed. */
@@ -187,6 +198,19 @@ declare module "agentcmd-workflows" {
   export interface AgentStepResult<T = string> extends StepResult<T> {
     sessionId: string;
     exitCode: number;
+    /** As the agent reports it, with its side calls; absent where it ended without a report. */
+    usage?: {
+      inputTokens: number;
+      outputTokens: number;
+      cacheReadTokens: number;
+      cacheCreationTokens: number;
+      totalTokens: number;
+      models?: Record<string, unknown>;
+    };
+    /** US dollars, as the agent reckons them. */
+    cost?: number;
+    /** What it wanted to do and was not allowed to; then `success` is false. */
+    permissionDenials?: { tool: string; input: unknown }[];
   }
 
   export interface CliStepConfig {

@@ -1,6 +1,7 @@
 #pragma once
 // A deadline is a value handed down, not a timeout reinvented at each level.
 
+#include "async/settled.h"
 #include "async/task.h"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -29,16 +30,18 @@ inline Task<> sleep_until(Deadline deadline) {
 template <typename T>
 Task<std::optional<T>> before(Deadline deadline, Task<T> task) {
   using namespace boost::asio::experimental::awaitable_operators;
-  auto first = co_await (std::move(task) || sleep_until(deadline));
+  auto first = co_await (settle(std::move(task)) || sleep_until(deadline));
   if (first.index() == 1) co_return std::nullopt;
-  co_return std::move(std::get<0>(first));
+  co_return std::get<0>(first).take();
 }
 
 // False if the deadline came first.
 inline Task<bool> before(Deadline deadline, Task<> task) {
   using namespace boost::asio::experimental::awaitable_operators;
-  const auto first = co_await (std::move(task) || sleep_until(deadline));
-  co_return first.index() == 0;
+  auto first = co_await (settle(std::move(task)) || sleep_until(deadline));
+  if (first.index() == 1) co_return false;
+  std::get<0>(first).take();
+  co_return true;
 }
 
 }  // namespace agentcmd

@@ -60,9 +60,17 @@ void RunFacts::created(const history::RunCreated& run) {
 
 void RunFacts::completed(const history::StepCompleted& step) {
   const auto type = step_types_.find(step.key);
-  if (type == step_types_.end() || type->second != "artifact") return;
-  const auto output = parse_json(step.output.text, "artifact");
+  if (type == step_types_.end()) return;
+  const bool is_agent = type->second == "agent";
+  if (!is_agent && type->second != "artifact") return;
+  const auto output = parse_json(step.output.text, type->second);
   if (!output || !output->is_object()) return;
+  if (is_agent) {
+    agents[step.key] = {.session_id = string_or(*output, "sessionId"),
+                        .usage = output->value("usage", Json()),
+                        .cost_usd = output->value("cost", Json())};
+    return;
+  }
   const auto data = output->value("data", Json::object());
   const auto kept = data.find("artifacts");
   if (kept == data.end() || !kept->is_array()) return;

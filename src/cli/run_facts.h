@@ -24,6 +24,13 @@ struct Annotation {
   Time at;
 };
 
+// What an agent's work took: of the last attempt that came to an end.
+struct AgentUse {
+  std::string session_id;
+  Json usage;  // null where the agent reported none
+  Json cost_usd;
+};
+
 class RunFacts {
  public:
   void apply(const history::Event& event);
@@ -35,6 +42,7 @@ class RunFacts {
   Json updates = Json::object();  // every field of RunUpdated, the latest value of each
   std::vector<Artifact> artifacts;
   std::vector<Annotation> annotations;
+  std::map<history::StepKey, AgentUse> agents;
   std::optional<JsonText> result;
   std::optional<history::Failure> failure;
   std::string paused_reason;  // empty unless paused now

@@ -91,7 +91,15 @@ Json run_document(const store::RunRow& run, bool interrupted,
   document["result"] = payload_or_null(run.result);
   document["error"] = error_of(run, facts);
   document["steps"] = Json::array();
-  for (const auto& step : steps) document["steps"].push_back(to_json(step));
+  for (const auto& step : steps) {
+    auto entry = to_json(step);
+    if (const auto agent = facts.agents.find(step.key); agent != facts.agents.end()) {
+      entry["agent"] = {{"session_id", text_or_null(agent->second.session_id)},
+                        {"usage", agent->second.usage},
+                        {"cost_usd", agent->second.cost_usd}};
+    }
+    document["steps"].push_back(std::move(entry));
+  }
   document["artifacts"] = Json::array();
   for (const auto& artifact : facts.artifacts) {
     Json file{{"step", artifact.step.text}};

@@ -3,13 +3,15 @@
 #include "base/text.h"
 #include "git/git.h"
 
+#include <algorithm>
+
 namespace agentcmd::git {
 namespace {
 
 using namespace std::chrono_literals;
 
 GitOptions writing(std::string input = {}) {
-  return GitOptions{.access = Access::write, .input = std::move(input), .timeout = 2min};
+  return GitOptions{.access = Access::write, .input = std::move(input)};
 }
 
 Task<Result<void>> change(Repository repository, std::vector<std::string> args,
@@ -224,7 +226,8 @@ Task<Result<void>> add_worktree(Repository repository, NewWorktree worktree) {
   args.insert(args.end(),
               {"--", worktree.path.string(), worktree.start ? *worktree.start : worktree.branch});
   auto options = writing();
-  options.timeout = 10min;  // a checkout of a large tree, perhaps with LFS
+  // A checkout of a large tree, perhaps with LFS.
+  options.timeout = std::max<std::chrono::milliseconds>(repository.timeout, 10min);
   co_return co_await change(std::move(repository), std::move(args), std::move(options));
 }
 

@@ -128,7 +128,7 @@ Task<Result<process::CommandResult>> run_git(Repository repository, std::vector<
   }
   if (options.access == Access::read) spec.env["GIT_OPTIONAL_LOCKS"] = "0";
   spec.input = std::move(options.input);
-  spec.timeout = options.timeout;
+  spec.timeout = options.timeout.value_or(repository.timeout);
   co_return co_await process::run_command(repository.executor, std::move(spec));
 }
 

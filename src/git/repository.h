@@ -22,7 +22,8 @@ namespace agentcmd::git {
 
 struct Repository {
   boost::asio::any_io_executor executor;
-  std::filesystem::path path;  // any folder of the working tree
+  std::filesystem::path path;                                   // any folder of the working tree
+  std::chrono::milliseconds timeout = std::chrono::minutes(2);  // of each command
 };
 
 // A read takes no lock and does not refresh the index file.
@@ -31,7 +32,7 @@ enum class Access { read, write };
 struct GitOptions {
   Access access = Access::read;
   std::string input;
-  std::chrono::milliseconds timeout = std::chrono::minutes(2);
+  std::optional<std::chrono::milliseconds> timeout = std::nullopt;  // the repository's without
 };
 
 // Runs `git ARGS` in the repository's folder. A non-zero exit is a result. not_found when the

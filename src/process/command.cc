@@ -9,6 +9,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/system/system_error.hpp>
@@ -31,6 +32,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::size_t chunk_bytes = 64 * limits::kib;
+constexpr auto grace = std::chrono::seconds(1);
 
 // Our child and its group; both are dead and reaped when this is destroyed.
 class Child {
@@ -47,7 +49,8 @@ class Child {
   pid_t pid() const { return pid_; }
 
   // Safe as long as the child is not reaped: until then nobody else can have its number.
-  void kill_group() const { ::kill(-pid_, SIGKILL); }
+  void signal_group(int signal) const { ::kill(-pid_, signal); }
+  void kill_group() const { signal_group(SIGKILL); }
 
   // Blocks; called when the child has ended or has been sent KILL.
   int reap() {
@@ -149,6 +152,12 @@ Task<> capture_until_exit(Running& running) {
             wait_for_exit(running));
 }
 
+// Asks before it kills: git that gets TERM puts its lock files away. Who stays is killed by ~Child.
+Task<> end_gently(Running& running) {
+  running.child.signal_group(SIGTERM);
+  co_await before(deadline_in(grace), wait_for_exit(running));
+}
+
 // What the child wrote before its end is in the pipe. The end of the file may never come: somebody
 // who left the group can hold the other end for ever.
 void drain(Running& running, Stream& stream) {
@@ -233,12 +242,15 @@ Task<Result<CommandResult>> run_command(asio::any_io_executor executor, CommandS
 
   const bool in_time = co_await before(deadline_in(spec.timeout), capture_until_exit(running));
   if (!in_time && !running.exited) {
+    co_await end_gently(running);
     co_return fail(ErrorCode::timed_out,
                    fmt::format("{} took longer than {} and was killed",
                                ellipsis(join(spec.argv, " "), 200), format_duration(spec.timeout)));
   }
   if (!running.exited) {
     // The group above ends quietly when it is cancelled.
+    co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
+    co_await end_gently(running);
     throw boost::system::system_error(asio::error::operation_aborted);
   }
   drain(running, running.out);

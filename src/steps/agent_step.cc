@@ -5,6 +5,7 @@
 #include "agents/json_reply.h"
 #include "agents/line_framer.h"
 #include "agents/outcome.h"
+#include "async/settled.h"
 #include "base/duration.h"
 #include "base/text.h"
 #include "steps/attempt_process.h"
@@ -136,14 +137,6 @@ Task<> pass_on(StopSource& stop, StopSource& kill) {
   co_await never.wait();
 }
 
-// `||` merges a variant of one side into its own; wrapped, it stays one value.
-struct Run {
-  ProcessEnd end;
-};
-Task<Run> run_process(StepHost& host, const Step& step, ProcessUse use, StopSource& kill) {
-  co_return Run{co_await run_attempt_process(host, step, std::move(use), kill)};
-}
-
 Json usage_json(const agents::Usage& usage) {
   Json json{{"inputTokens", usage.input_tokens},
             {"outputTokens", usage.output_tokens},
@@ -244,10 +237,11 @@ Task<Outcome> run_agent_step(StepHost& host, Step step, StopSource& stop) {
     host.output(step, "stderr", redact(to_utf8(text), step.run.secrets));
   });
   auto use = use_of(step, input, conversation, lines, err);
-  auto ended = co_await (run_process(host, step, std::move(use), kill) || pass_on(stop, kill));
+  auto ended = co_await (settle(run_attempt_process(host, step, std::move(use), kill)) ||
+                         pass_on(stop, kill));
   lines.finish();
   err.finish();
-  co_return outcome_of(step, conversation, std::move(std::get<0>(ended).end), stop.requested());
+  co_return outcome_of(step, conversation, std::get<0>(ended).take(), stop.requested());
 }
 
 }  // namespace agentcmd::steps

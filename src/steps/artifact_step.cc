@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "process/rooted_path.h"
 #include "steps/glob.h"
+#include "steps/interruptible.h"
 #include "steps/result.h"
 #include "steps/step_types.h"
 
@@ -16,6 +17,7 @@
 #include <cctype>
 #include <fstream>
 #include <sstream>
+#include <stop_token>
 
 namespace agentcmd::steps {
 namespace {
@@ -151,8 +153,9 @@ Result<void> keep(const fs::path& root, const ArtifactSpec& spec, const fs::path
   return {};
 }
 
-// On the pool.
-Result<Kept> keep_all(const fs::path& root, const ArtifactSpec& spec) {
+// On the pool, where it cannot be cancelled: it looks by itself whether somebody still waits.
+Result<Kept> keep_all(const fs::path& root, const ArtifactSpec& spec,
+                      const std::stop_token& given_up) {
   Kept kept;
   if (spec.type == "directory") {
     if (!fs::is_directory(spec.source)) {
@@ -160,6 +163,7 @@ Result<Kept> keep_all(const fs::path& root, const ArtifactSpec& spec) {
                   fmt::format("there is no directory {}", spec.source.string()));
     }
     for (const auto& piece : pieces_of_folder(spec)) {
+      if (given_up.stop_requested()) break;
       auto one = keep(root, spec, piece.name, read_whole(piece.source), kept);
       if (!one) return tl::unexpected(one.error());
     }
@@ -174,9 +178,7 @@ Result<Kept> keep_all(const fs::path& root, const ArtifactSpec& spec) {
   return kept;
 }
 
-}  // namespace
-
-Task<Outcome> run_artifact_step(StepHost& host, Step step, StopSource&) {
+Task<Outcome> perform(StepHost& host, Step step, std::stop_token given_up) {
   const auto input = read_input(step);
   auto spec = read_spec(step, input.config);
   if (!spec) co_return failed(spec.error().message);
@@ -184,7 +186,9 @@ Task<Outcome> run_artifact_step(StepHost& host, Step step, StopSource&) {
   const auto name = spec->name;
 
   const auto root = step.run.run_dir / "artifacts" / folder_name(step.key);
-  auto work = [root, spec = std::move(*spec)] { return keep_all(root, spec); };
+  auto work = [root, spec = std::move(*spec), given_up = std::move(given_up)] {
+    return keep_all(root, spec, given_up);
+  };
   auto kept = co_await host.pool().run(std::move(work));
   if (!kept) co_return failed(kept.error().message);
 
@@ -201,6 +205,17 @@ Task<Outcome> run_artifact_step(StepHost& host, Step step, StopSource&) {
       .message =
           fmt::format("artifact {}: {} in {}", name,
                       count == 1 ? "1 file" : fmt::format("{} files", count), root.string())});
+  co_return outcome;
+}
+
+}  // namespace
+
+Task<Outcome> run_artifact_step(StepHost& host, Step step, StopSource& stop) {
+  const auto timeout = timeout_of(step, read_input(step));
+  std::stop_source giving_up;
+  auto outcome = co_await interruptible(perform(host, std::move(step), giving_up.get_token()), stop,
+                                        timeout, "keeping the artifact");
+  giving_up.request_stop();
   co_return outcome;
 }
 

@@ -6,6 +6,7 @@
 #include "git/git.h"
 #include "git/probe.h"
 #include "git/pull_request.h"
+#include "steps/interruptible.h"
 #include "steps/result.h"
 #include "steps/step_types.h"
 
@@ -17,6 +18,7 @@ namespace agentcmd::steps {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 
 // What an operation knows.
 struct GitCall {
@@ -118,7 +120,8 @@ Task<GitAnswer> worktree_add(const GitCall& call) {
   auto name = call.text("worktreeName");
   if (name.empty()) name = join(split(branch_name, '/'), "-");
   const auto project = project_of(call);
-  const git::Repository repository{call.repository.executor, project};
+  auto repository = call.repository;
+  repository.path = project;
   const auto named_path = call.text("worktreePath");
   const auto path = named_path.empty() ? project / ".worktrees" / name : project / named_path;
   Json data{{"worktreePath", path.string()}, {"branch", branch_name}, {"worktreeName", name}};
@@ -139,7 +142,8 @@ Task<GitAnswer> worktree_remove(const GitCall& call) {
   const auto named = call.text("worktreePath");
   if (named.empty()) co_return missing("worktree-remove", "a worktreePath");
   const auto project = project_of(call);
-  const git::Repository repository{call.repository.executor, project};
+  auto repository = call.repository;
+  repository.path = project;
   const auto path = project / named;
   Json data{{"worktreePath", path.string()}};
   if (call.repeated) {
@@ -204,12 +208,13 @@ std::optional<JsonText> checkpoint_of(const Step& step) {
   return step.lost_checkpoint;
 }
 
-}  // namespace
-
-Task<Outcome> run_git_step(StepHost& host, Step step, StopSource&) {
+Task<Outcome> perform(StepHost& host, Step step) {
   auto input = read_input(step);
   const auto operation = string_or(input.config, "operation");
-  const git::Repository repository{host.executor(), directory_of(step, input.config)};
+  // The step ends its commands when its time is over, and not they themselves shortly before.
+  const git::Repository repository{.executor = host.executor(),
+                                   .path = directory_of(step, input.config),
+                                   .timeout = timeout_of(step, input) + 10s};
   GitCall call{.step = step,
                .config = std::move(input.config),
                .repository = repository,
@@ -238,6 +243,15 @@ Task<Outcome> run_git_step(StepHost& host, Step step, StopSource&) {
       fmt::format("step.git has no operation \"{}\"; it has commit, branch, pr, "
                   "commit-and-branch, worktree-add, worktree-remove",
                   operation));
+}
+
+}  // namespace
+
+Task<Outcome> run_git_step(StepHost& host, Step step, StopSource& stop) {
+  const auto input = read_input(step);
+  const auto timeout = timeout_of(step, input);
+  const auto what = "git " + string_or(input.config, "operation");
+  co_return co_await interruptible(perform(host, std::move(step)), stop, timeout, what);
 }
 
 }  // namespace agentcmd::steps

@@ -4,8 +4,13 @@
 #include "base/secret.h"
 #include "steps/environment.h"
 
+#include <algorithm>
+
 namespace agentcmd::steps {
 namespace {
+
+// Beyond it, clocks overflow.
+constexpr std::chrono::milliseconds longest = std::chrono::years(10);
 
 Json object_or_empty(const Json& input, const char* key) {
   if (input.is_object() && input.contains(key) && input[key].is_object()) return input[key];
@@ -32,11 +37,12 @@ std::chrono::milliseconds timeout_of(const Step& step, const StepInput& input) {
   if (input.options.contains("timeout")) {
     const auto& timeout = input.options["timeout"];
     if (timeout.is_number() && timeout.get<double>() >= 1) {
-      return std::chrono::milliseconds(timeout.get<std::int64_t>());
+      const auto wanted = std::min<double>(timeout.get<double>(), longest.count());
+      return std::chrono::milliseconds(static_cast<std::int64_t>(wanted));
     }
     if (timeout.is_string()) {
       const auto duration = parse_duration(timeout.get<std::string>());
-      if (duration) return *duration;
+      if (duration) return std::min<std::chrono::milliseconds>(*duration, longest);
     }
   }
   const auto* type = find_step_type(step.type);

@@ -1,6 +1,7 @@
 // The system steps around a run's work: where it works, and what becomes of that at the end. The
 // decisions are workspace/'s; the facts that later steps and the user need go to the run.
 
+#include "steps/interruptible.h"
 #include "steps/result.h"
 #include "steps/step_types.h"
 #include "workspace/workspace.h"
@@ -82,9 +83,7 @@ Task<Outcome> finalize(StepHost& host, const Step& step, workspace::Workspace ma
   co_return outcome;
 }
 
-}  // namespace
-
-Task<Outcome> run_setup_workspace_step(StepHost& host, Step step, StopSource&) {
+Task<Outcome> set_up(StepHost& host, Step step) {
   const auto input = read_input(step);
   auto request = request_of(step, input.config);
   if (!request) co_return failed(request.error().message);
@@ -96,7 +95,7 @@ Task<Outcome> run_setup_workspace_step(StepHost& host, Step step, StopSource&) {
   co_return outcome;
 }
 
-Task<Outcome> run_finalize_workspace_step(StepHost& host, Step step, StopSource&) {
+Task<Outcome> finalize(StepHost& host, Step step) {
   const auto input = read_input(step);
   auto made = workspace_of(input.config);
   if (!made) co_return failed(made.error().message);
@@ -106,6 +105,20 @@ Task<Outcome> run_finalize_workspace_step(StepHost& host, Step step, StopSource&
                              step.run.request.is_object() && bool_or(step.run.request, "preserve"));
   request.run_name = step.run.name;
   co_return co_await finalize(host, step, std::move(*made), std::move(request));
+}
+
+}  // namespace
+
+Task<Outcome> run_setup_workspace_step(StepHost& host, Step step, StopSource& stop) {
+  const auto timeout = timeout_of(step, read_input(step));
+  co_return co_await interruptible(set_up(host, std::move(step)), stop, timeout,
+                                   "setting up the workspace");
+}
+
+Task<Outcome> run_finalize_workspace_step(StepHost& host, Step step, StopSource& stop) {
+  const auto timeout = timeout_of(step, read_input(step));
+  co_return co_await interruptible(finalize(host, std::move(step)), stop, timeout,
+                                   "finalizing the workspace");
 }
 
 }  // namespace agentcmd::steps
