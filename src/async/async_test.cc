@@ -75,6 +75,18 @@ Task<bool> on_other_thread(BlockingPool& pool, std::thread::id loop) {
   co_return worker != loop&& std::this_thread::get_id() == loop;
 }
 
+Task<int> refuse() {
+  throw std::runtime_error("refused");
+  co_return 0;
+}
+
+TEST(Deadline, WhatTheTaskThrowsIsThrownAtOnce) {
+  asio::io_context io;
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_THROW(wait(io, before(deadline_in(1h), refuse())), std::runtime_error);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, 1min);
+}
+
 TEST(BlockingPool, RunsElsewhereAndComesBack) {
   asio::io_context io;
   BlockingPool pool(1);

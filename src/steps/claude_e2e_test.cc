@@ -1,5 +1,5 @@
-// The real Claude Code CLI against a stub of its model's API (tests/stub_model_server.mjs): what the
-// tests through the binary (tests/e2e/claude_test.cc) leave out.
+// The real Claude Code CLI against a stub of its model's API (tests/stub_model_server.mjs): what
+// the tests through the binary (tests/e2e/claude_test.cc) leave out.
 
 #include "base/text.h"
 #include "steps/test_support.h"

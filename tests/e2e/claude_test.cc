@@ -127,6 +127,19 @@ export default defineWorkflow({{ id: "one" }}, async ({{ event, step }}) => {{
   }
   fs::path go() const { return sandbox.root / "go"; }
 
+  // The sessions that the CLI has written down with that text.
+  std::vector<std::string> transcripts_with(std::string_view text) const {
+    std::vector<std::string> found;
+    std::error_code absent;
+    const auto folder = sandbox.root / "claude/projects";
+    for (const auto& entry : fs::recursive_directory_iterator(folder, absent)) {
+      if (entry.path().extension() == ".jsonl" && contents(entry.path()).contains(text)) {
+        found.push_back(entry.path().stem().string());
+      }
+    }
+    return found;
+  }
+
   // Living processes that have `text` in their arguments, or run the program of that name.
   static std::vector<pid_t> processes_with(std::string_view text) {
     std::vector<pid_t> found;
@@ -197,6 +210,8 @@ TEST_F(ClaudeTest, ALostTurnIsResumedInItsSessionAndTheModelIsToldSo) {
   define(fmt::format("STUB-HOLD \"{}\"", go().string()));
   auto running = sandbox.start({"run", "one", "--json"});
   wait_for_requests(1);
+  // The CLI writes its transcript in the background; before that there is nothing to resume.
+  wait_until([&] { return !transcripts_with("STUB-HOLD").empty(); }, "the session is written");
   running->signal(SIGKILL);
   running->wait();
   const auto id = only_run();
@@ -216,19 +231,15 @@ TEST_F(ClaudeTest, ALostTurnIsResumedInItsSessionAndTheModelIsToldSo) {
   ASSERT_GE(requests.size(), 2U);
   const auto& last = requests.back();
   const auto prompt = last.find("STUB-HOLD");
-  ASSERT_NE(prompt, std::string::npos) << last;
+  ASSERT_NE(prompt, std::string::npos);
   EXPECT_LT(prompt, last.find("You were interrupted")) << "the first turn is part of the session";
-  EXPECT_TRUE(last.contains("You were interrupted")) << last;
+  EXPECT_TRUE(last.contains("You were interrupted"));
 
   const auto history = sandbox.agentcmd({"runs", "history", id, "--json"}).out;
   EXPECT_TRUE(history.contains("StepLost")) << history;
   // Both attempts are one conversation.
   const auto session = sandbox.run(id)["result"]["sessionId"].get<std::string>();
-  for (const auto& entry : fs::recursive_directory_iterator(sandbox.root / "claude/projects")) {
-    if (entry.path().extension() == ".jsonl") {
-      EXPECT_EQ(entry.path().stem().string(), session);
-    }
-  }
+  EXPECT_EQ(transcripts_with("STUB-HOLD"), std::vector{session});
 }
 
 TEST_F(ClaudeTest, ARefusedKeyIsToldWithinFiveSeconds) {
