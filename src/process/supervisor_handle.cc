@@ -92,8 +92,7 @@ Task<Result<Exit>> SupervisorHandle::wait(StopSource& stop) {
   reap();
   if (auto exit = read_exit(dir_)) co_return std::move(*exit);
   co_await kill_orphans(dir_);
-  co_return fail(ErrorCode::unavailable,
-                 "the process was lost: its supervisor was killed and left no result");
+  co_return fail(ErrorCode::unavailable, "its supervisor was killed and left no result");
 }
 
 void SupervisorHandle::kill_now() {

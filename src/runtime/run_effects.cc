@@ -202,7 +202,7 @@ RunActor::Details RunActor::lost(const StepKey& key, std::uint32_t attempt,
     case steps::OnLost::ask:
       details.emplace_back(
           RunPaused{.reason = "lost",
-                    .message = fmt::format("Step '{}' was running when its driver died, and {}. "
+                    .message = fmt::format("Step '{}' was running, and {}. "
                                            "Nobody can tell how far it came. "
                                            "Resuming the run begins the step again from its start; "
                                            "look first at what it may have "

@@ -22,7 +22,8 @@ Task<ProcessEnd> watch(std::unique_ptr<process::SupervisedProcess> process, Proc
                        StopSource& stop) {
   auto exit = co_await (process->wait(stop) && listen(*process, "stdout", use.out) &&
                         listen(*process, "stderr", use.err));
-  if (!exit) co_return exit.error();
+  // The supervisor is gone while this driver lives: as lost as where both had died.
+  if (!exit) co_return Lost{.reason = exit.error().message};
   co_return std::move(*exit);
 }
 

@@ -21,7 +21,8 @@ struct ProcessUse {
   process::Listener err = {};
 };
 
-// The Error is for the user: the process could not be started or its supervisor was killed.
+// Lost: its supervisor was killed and left no result. The Error is for the user: the process could
+// not be started.
 using ProcessEnd = std::variant<process::Exit, Lost, Error>;
 
 // `host` and `step` outlive the task.

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
 
@@ -184,6 +185,40 @@ TEST_F(LifecycleTest, ARunWhoseSupervisorIsGoneTooAsksBeforeItRepeatsACommand) {
   run = sandbox.run(id);
   EXPECT_EQ(run["status"], "completed");
   EXPECT_TRUE(sandbox.agentcmd({"runs", "history", id}).out.contains("StepLost"));
+}
+
+TEST_F(LifecycleTest, ASupervisorKilledUnderALiveDriverPausesTheRunInsteadOfFailingIt) {
+  auto running = sandbox.start({"run", "waiting", "--json"});
+  wait_for("started");
+  // The outermost supervisor is the first of them.
+  auto pids = sandbox.processes();
+  std::ranges::sort(pids);
+  const auto supervisor = std::ranges::find_if(pids, [](pid_t pid) {
+    std::ifstream file(fmt::format("/proc/{}/cmdline", pid));
+    const std::string line(std::istreambuf_iterator<char>(file), {});
+    return line.contains("agentcmd-supervise");
+  });
+  ASSERT_NE(supervisor, pids.end());
+  kill(*supervisor, SIGKILL);
+  EXPECT_EQ(running->wait().code, 5);
+  expect_nothing_runs();
+  const auto id = only_run();
+  EXPECT_EQ(sandbox.run(id)["status"], "paused");
+  EXPECT_TRUE(sandbox.agentcmd({"runs", "history", id}).out.contains("StepLost"));
+  sandbox.write("go", "");
+  const auto finished = sandbox.agentcmd({"runs", "resume", id, "--json"});
+  EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
+  EXPECT_EQ(result_of(finished)["result"], "done");
+}
+
+TEST_F(LifecycleTest, ClosedStandardStreamsAreNotTakenByFilesOfTheRun) {
+  const auto binary = fs::read_symlink("/proc/self/exe").parent_path() / "agentcmd";
+  const auto finished = sandbox.exec(
+      {"sh", "-c",
+       "\"$0\" run waiting <&- >&- 2>&- & p=$!; while [ ! -e started ]; do sleep 0.02; done; "
+       "for n in 0 1 2; do readlink /proc/$p/fd/$n; done; touch go; wait $p; echo $?",
+       binary.string()});
+  EXPECT_EQ(finished.out, "/dev/null\n/dev/null\n/dev/null\n0\n") << finished.err;
 }
 
 TEST_F(LifecycleTest, ChangedCodePausesTheRunOnlyWhenItIsReplacedOnPurpose) {
