@@ -12,9 +12,12 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/system/system_error.hpp>
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <exception>
 #include <string>
 #include <vector>
@@ -32,6 +35,16 @@ void survive_closed_pipes() {
   action.sa_handler = [](int) {};
   action.sa_flags = SA_RESTART;
   sigaction(SIGPIPE, &action, nullptr);
+}
+
+// Where a standard stream is closed, the next file that is opened would take its number, and what
+// is meant for the user would be written into it.
+void fill_standard_streams() {
+  for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
+    if (fd <= STDERR_FILENO) continue;
+    close(fd);
+    return;
+  }
 }
 
 // What a command failed with, for people. `what()` of a Fault is made for them; the rest is ours to
@@ -127,16 +140,28 @@ int run_command(cli::Output& output, cli::Parsed parsed, const std::vector<std::
   return exit_code;
 }
 
+// The exit code of a command that could not say all that it had to say. Executing a run keeps its
+// own: what became of the run is the more important news.
+int after_output(cli::Output& output, int exit_code, bool executes) {
+  if (output.write_error() == 0) return exit_code;
+  output.complain(fmt::format("not everything could be written to stdout: {}",
+                              std::strerror(output.write_error())));
+  return exit_code == 0 && !executes ? failed : exit_code;
+}
+
 int run(const std::vector<std::string>& words) {
   cli::Output output(STDOUT_FILENO, STDERR_FILENO);
   auto parsed = cli::parse_command_line(words);
   if (const auto* refused = std::get_if<cli::Refused>(&parsed)) {
     output.out(refused->out);
     output.err(refused->err);
-    return refused->exit_code;
+    return after_output(output, refused->exit_code, false);
   }
+  auto& accepted = std::get<cli::Parsed>(parsed);
+  const bool executes = executes_run(accepted.command);
   try {
-    return run_command(output, std::get<cli::Parsed>(std::move(parsed)), words);
+    const int exit_code = run_command(output, std::move(accepted), words);
+    return after_output(output, exit_code, executes);
   } catch (...) {
     output.complain(message_of(std::current_exception()));
     return not_started;
@@ -147,6 +172,7 @@ int run(const std::vector<std::string>& words) {
 }  // namespace agentcmd::app
 
 int main(int argc, char** argv) {
+  agentcmd::app::fill_standard_streams();
   agentcmd::app::survive_closed_pipes();
   const std::vector<std::string> words(argv + 1, argv + argc);
   return agentcmd::app::run(words);

@@ -39,7 +39,8 @@ Output::Output(int out, int err)
     : out_{out},
       err_{err},
       out_is_terminal_(isatty(out) == 1),
-      has_color_(out_is_terminal_ && variable("NO_COLOR").empty() && variable("TERM") != "dumb"),
+      can_redraw_(out_is_terminal_ && variable("TERM") != "dumb"),
+      has_color_(can_redraw_ && variable("NO_COLOR").empty()),
       has_unicode_(!out_is_terminal_ || locale_is_utf8()) {}
 
 void Output::out(std::string_view text) {
@@ -73,6 +74,7 @@ void Output::redirect(const std::filesystem::path& file) {
   out_ = {STDOUT_FILENO};
   err_ = {STDERR_FILENO};
   out_is_terminal_ = false;
+  can_redraw_ = false;
   has_color_ = false;
 }
 
@@ -86,6 +88,7 @@ void Output::write(Stream& stream, std::string_view text) {
       poll(&ready, 1, -1);
     } else if (errno != EINTR) {
       stream.gone = true;
+      if (errno != EPIPE) stream.error = errno;
     }
   }
 }

@@ -19,7 +19,7 @@ Style style_of(const Output& output) {
   Style style;
   style.color = output.has_color();
   style.unicode = output.has_unicode();
-  style.live = output.out_is_terminal();
+  style.live = output.can_redraw();
   style.width = output.width();
   return style;
 }

@@ -50,6 +50,13 @@ TEST_F(BadInputTest, UnknownFlagAndUnknownCommand) {
   EXPECT_EQ(sandbox.agentcmd({"rum"}).code, 2);
 }
 
+TEST_F(BadInputTest, OutputThatDoesNotFitOnTheDiskIsSaid) {
+  const auto binary = fs::read_symlink("/proc/self/exe").parent_path() / "agentcmd";
+  const auto finished =
+      sandbox.exec({"sh", "-c", "exec \"$0\" runs list --json > /dev/full", binary.string()});
+  expect_clear(finished, 1, "No space left on device");
+}
+
 TEST_F(BadInputTest, ArgumentsThatAreNotJson) {
   define("return 1;");
   expect_clear(sandbox.agentcmd({"run", "one", "--args", "{a:1}"}), 2, "JSON");
