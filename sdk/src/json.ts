@@ -1,6 +1,9 @@
 // What workflow code hands out becomes JSON text once, here. What JSON would lose without a word is an error
 // that names the place.
 
+/** Readers of stored JSON stop at 512 levels, of which what is around a value takes some. */
+const deepest = 500;
+
 /** Null to everyone else; the blank tells us that the closure returned nothing. */
 const undefinedText = " null";
 
@@ -21,12 +24,23 @@ export function encode(value: unknown, what: string): string {
     throw new TypeError(`${what} ${reason(value, error)}`);
   }
   if (text === undefined) throw new TypeError(`${what} a ${typeof value}, which JSON cannot hold`);
+  if (text.length > 2 * deepest && isDeeper(value, deepest)) {
+    throw new TypeError(`${what} something nested deeper than ${deepest} levels: make it flatter`);
+  }
   return text;
 }
 
 /** The same, with `null` for nothing. */
 export function encodeOrNull(value: unknown, what: string): string {
   return value === undefined ? "null" : encode(value, what);
+}
+
+/** Not of what a toJSON() replaces, which may hang together in any way. */
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (typeof (value as { toJSON?: unknown }).toJSON === "function") return false;
+  if (levels === 0) return true;
+  return Object.values(value).some((inner) => isDeeper(inner, levels - 1));
 }
 
 function refuseLossy(this: unknown, _key: string, value: unknown): unknown {

@@ -121,6 +121,12 @@ TEST_F(ClosuresTest, AResultThatIsNotJsonIsNamed) {
                   .contains("cyclic"));
 }
 
+TEST_F(ClosuresTest, AResultTooDeepToBeReadAgainIsRefused) {
+  EXPECT_TRUE(error(R"(let deep: any = 1; for (let i = 0; i < 3000; i++) deep = [deep];
+                       await step.run("deep", async () => deep);)")
+                  .contains("nested deeper than 500 levels"));
+}
+
 TEST_F(ClosuresTest, FetchReachesALoopbackServer) {
   EXPECT_TRUE(
       error(R"(await step.run("get", async () => { await fetch("http://127.0.0.1:9/"); });)")
