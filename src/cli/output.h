@@ -37,7 +37,7 @@ class Output {
 
  private:
   struct Stream {
-    int fd;
+    int fd = -1;
     bool gone = false;
     int error = 0;
   };
