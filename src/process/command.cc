@@ -5,6 +5,7 @@
 #include "base/duration.h"
 #include "base/fault.h"
 #include "base/text.h"
+#include "process/process_identity.h"
 #include "process/spawn_plan.h"
 
 #include <boost/asio/as_tuple.hpp>
@@ -137,9 +138,11 @@ Task<> capture(Running& running, Stream& stream) {
 }
 
 Task<> wait_for_exit(Running& running) {
-  const auto [error] = co_await running.exit.async_wait(asio::posix::stream_descriptor::wait_read,
-                                                        asio::as_tuple(use_task));
-  if (error) co_return;
+  while (!has_ended(running.exit.native_handle())) {
+    const auto [error] = co_await running.exit.async_wait(asio::posix::stream_descriptor::wait_read,
+                                                          asio::as_tuple(use_task));
+    if (error) co_return;
+  }
   running.exited = true;
   running.child.kill_group();
   running.out.pipe.cancel();

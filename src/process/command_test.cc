@@ -2,9 +2,12 @@
 
 #include "async/deadline.h"
 #include "async/task_group.h"
+#include "process/spawn_plan.h"
 #include "process/test_support.h"
 
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -146,6 +149,24 @@ TEST(RunCommand, CancellingTheTaskKillsTheProcess) {
   group.spawn("command", run_and_ignore(io.get_executor(), spec));
   run(io, cancel_once_there(group, dir / "pid"));
   EXPECT_TRUE(eventually([&] { return !is_alive(contents(dir / "pid")); }));
+}
+
+// Asio hands the readiness of a descriptor that was just closed to the next one that is opened.
+Task<Result<CommandResult>> run_after_closing(asio::posix::stream_descriptor& ready,
+                                              CommandSpec spec) {
+  ready.close();
+  co_return co_await run_command(co_await asio::this_coro::executor, std::move(spec));
+}
+
+TEST(RunCommand, IsNotTakenForEndedByTheReadinessOfWhatWasClosedBefore) {
+  asio::io_context io;
+  Pipe pipe = make_output_pipe();
+  asio::posix::stream_descriptor ready(io, pipe.read_end.release());
+  ASSERT_EQ(::write(pipe.write_end.get(), "x", 1), 1);
+  const auto lasting = "n=0; while [ $n -lt 50000 ]; do n=$((n + 1)); done; exit 7";
+  const auto result = run(io, run_after_closing(ready, shell(lasting)));
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->code, 7);
 }
 
 TEST(FindProgram, SearchesThePathInItsOrder) {

@@ -49,7 +49,11 @@ UniqueFd open_process(const ProcessIdentity& identity) {
 }
 
 bool has_ended(const UniqueFd& pidfd) {
-  pollfd poll_fd{pidfd.get(), POLLIN, 0};
+  return has_ended(pidfd.get());
+}
+
+bool has_ended(int pidfd) {
+  pollfd poll_fd{pidfd, POLLIN, 0};
   return ::poll(&poll_fd, 1, 0) > 0;
 }
 

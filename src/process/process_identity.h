@@ -24,8 +24,10 @@ ProcessIdentity identity_of(pid_t pid);
 // A pidfd; invalid if that process is gone. A zombie is still there.
 UniqueFd open_process(const ProcessIdentity& identity);
 
-// Whether the process behind the pidfd has ended.
+// Whether the process behind the pidfd has ended. Who waits for the pidfd asks this afterwards:
+// Asio may hand it the readiness of a descriptor that was closed before.
 bool has_ended(const UniqueFd& pidfd);
+bool has_ended(int pidfd);
 
 // Nothing happens if it has ended.
 void send_signal(const UniqueFd& pidfd, int signal);

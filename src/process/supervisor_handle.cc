@@ -79,7 +79,7 @@ Task<> SupervisorHandle::until_ended() {
   const int copy = ::fcntl(pidfd_.get(), F_DUPFD_CLOEXEC, 0);
   if (copy < 0) throw_errno("watch " + dir_.string(), errno);
   stream_descriptor end(executor_, copy);
-  co_await end.async_wait(stream_descriptor::wait_read, use_task);
+  while (!has_ended(pidfd_)) co_await end.async_wait(stream_descriptor::wait_read, use_task);
 }
 
 Task<Result<Exit>> SupervisorHandle::wait(StopSource& stop) {
