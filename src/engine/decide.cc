@@ -7,28 +7,68 @@
 
 namespace agentcmd::engine {
 
+using history::CancelGate;
 using history::CancelRun;
 using history::CancelStep;
 using history::CancelTimer;
+using history::CancelWait;
 using history::Command;
 using history::CompleteRun;
 using history::Detail;
 using history::Event;
+using history::EventReceived;
 using history::FailRun;
+using history::GateCancelled;
+using history::GateOpened;
+using history::MatchWait;
 using history::Note;
 using history::RunCancelled;
 using history::RunCompleted;
 using history::RunFailed;
 using history::ScheduleStep;
+using history::StartGate;
 using history::StartTimer;
+using history::StartWait;
 using history::StepCancelled;
+using history::StepCompleted;
 using history::StepKey;
 using history::StepScheduled;
 using history::StepStarted;
 using history::TimerCancelled;
+using history::TimerFired;
 using history::TimerStarted;
+using history::WaitCancelled;
+using history::WaitMatched;
+using history::WaitStarted;
+using history::WaitTimedOut;
 
 namespace {
+
+template <typename... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+Detail known_end(const StepKey& key, const Memo::mapped_type& entry) {
+  return std::visit(
+      Overloaded{
+          [&](const MemoStep& step) -> Detail {
+            return StepCompleted{
+                .key = key, .success = step.success, .imported = true, .output = step.output};
+          },
+          [&](const MemoWait& wait) -> Detail {
+            if (wait.timed_out) return WaitTimedOut{key};
+            return EventReceived{.event = "memo",
+                                 .name = wait.name,
+                                 .wait = key.text,
+                                 .sent_at = wait.sent_at,
+                                 .data = wait.data};
+          },
+          [](const MemoGate& gate) -> Detail { return gate.decision; },
+          [&](const MemoTimer&) -> Detail { return TimerFired{key}; },
+      },
+      entry);
+}
 
 class Decider {
  public:
@@ -44,6 +84,7 @@ class Decider {
                       .name = command.name,
                       .phase = command.phase,
                       .input = command.input});
+    if (know(command.key)) return;
     if (command.type == closure_type || take_slot_(command.type)) {
       add(StepStarted{.key = command.key, .attempt = 1});
     }
@@ -69,6 +110,7 @@ class Decider {
                      .name = command.name,
                      .phase = command.phase,
                      .fire_at = command.fire_at});
+    know(command.key);
   }
 
   void operator()(const CancelTimer& command) {
@@ -76,6 +118,43 @@ class Decider {
       cancelled_timers_.insert(command.key);
       add(TimerCancelled{command.key});
     }
+  }
+
+  void operator()(const StartWait& command) {
+    waits_.insert(command.key);
+    add(WaitStarted{.key = command.key,
+                    .name = command.name,
+                    .phase = command.phase,
+                    .event = command.event,
+                    .timeout_at = command.timeout_at});
+    know(command.key);
+  }
+  void operator()(const MatchWait& command) {
+    waits_.erase(command.key);
+    ended_waits_.insert(command.key);
+    add(WaitMatched{.key = command.key, .event = command.event});
+  }
+  void operator()(const CancelWait& command) {
+    const bool open = state_.waits.contains(command.key) && !ended_waits_.contains(command.key);
+    if (waits_.erase(command.key) == 0 && !open) return;
+    ended_waits_.insert(command.key);
+    add(WaitCancelled{command.key});
+  }
+
+  void operator()(const StartGate& command) {
+    gates_.insert(command.key);
+    add(GateOpened{.key = command.key,
+                   .name = command.name,
+                   .phase = command.phase,
+                   .timeout_at = command.timeout_at,
+                   .gate = command.gate});
+    know(command.key);
+  }
+  void operator()(const CancelGate& command) {
+    const bool open = state_.gates.contains(command.key) && !cancelled_gates_.contains(command.key);
+    if (gates_.erase(command.key) == 0 && !open) return;
+    cancelled_gates_.insert(command.key);
+    add(GateCancelled{command.key});
   }
 
   void operator()(const Note& command) { add(command.detail); }
@@ -93,12 +172,23 @@ class Decider {
     return state_.timers.contains(key) && !cancelled_timers_.contains(key);
   }
 
+  bool know(const StepKey& key) {
+    const auto found = state_.memo.find(key);
+    if (found == state_.memo.end()) return false;
+    decision_.known.push_back(known_end(key, found->second));
+    return true;
+  }
+
   // Nothing outlives the run: what the code left open is cancelled with it.
   void end(Detail how) {
     for (const auto& [key, step] : state_.steps) (*this)(CancelStep{key});
     for (const auto& key : scheduled_) (*this)(CancelStep{key});
     for (const auto& [key, timer] : state_.timers) (*this)(CancelTimer{key});
     for (const auto& key : std::exchange(timers_, {})) add(TimerCancelled{key});
+    for (const auto& [key, wait] : state_.waits) (*this)(CancelWait{key});
+    for (const auto& key : std::set(waits_)) (*this)(CancelWait{key});
+    for (const auto& [key, gate] : state_.gates) (*this)(CancelGate{key});
+    for (const auto& key : std::set(gates_)) (*this)(CancelGate{key});
     decision_.ending = std::move(how);
   }
 
@@ -108,6 +198,10 @@ class Decider {
   std::set<StepKey> cancelled_;
   std::set<StepKey> timers_;
   std::set<StepKey> cancelled_timers_;
+  std::set<StepKey> waits_;
+  std::set<StepKey> ended_waits_;
+  std::set<StepKey> gates_;
+  std::set<StepKey> cancelled_gates_;
   Decision decision_;
 };
 
@@ -118,6 +212,16 @@ Decision decide(const RunState& state, const std::vector<Command>& commands,
   Decider decider(state, take_slot);
   for (const auto& command : commands) std::visit(decider, command);
   return decider.take();
+}
+
+std::vector<Detail> known_of(const RunState& state) {
+  std::vector<Detail> known;
+  for (const auto& [key, entry] : state.memo) {
+    const bool open = state.steps.contains(key) || state.timers.contains(key) ||
+                      state.waits.contains(key) || state.gates.contains(key);
+    if (open) known.push_back(known_end(key, entry));
+  }
+  return known;
 }
 
 std::vector<Event> number(const RunState& state, Time at, std::vector<Detail> details) {

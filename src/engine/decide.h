@@ -16,6 +16,9 @@ namespace agentcmd::engine {
 struct Decision {
   std::vector<history::Detail> details;  // to be appended, in this order
   std::vector<history::StepKey> stop;    // running attempts that nobody waits for any more
+  // What happens next without anybody's doing, as the memo has it: told to the code after this
+  // commit.
+  std::vector<history::Detail> known;
   // The run's own end, to be appended once no attempt is running: RunCompleted, RunFailed,
   // RunCancelled.
   std::optional<history::Detail> ending;
@@ -25,6 +28,9 @@ struct Decision {
 // always may. `state` must have seen the events that `commands` answer.
 Decision decide(const RunState& state, const std::vector<history::Command>& commands,
                 const std::function<bool(const std::string& type)>& take_slot);
+
+// As Decision::known, for all that `state` has open: after a restart.
+std::vector<history::Detail> known_of(const RunState& state);
 
 // The details as the next events of the run.
 std::vector<history::Event> number(const RunState& state, Time at,

@@ -12,14 +12,21 @@ using history::CancelJob;
 using history::Command;
 using history::Detail;
 using history::Event;
+using history::EventJob;
+using history::EventReceived;
+using history::GateDecided;
+using history::GateDecidedJob;
+using history::GateOpened;
 using history::Job;
 using history::RunCancelRequested;
 using history::RunCreated;
 using history::RunPaused;
 using history::RunStarted;
 using history::ScheduleStep;
+using history::StartGate;
 using history::StartJob;
 using history::StartTimer;
+using history::StartWait;
 using history::StepCompleted;
 using history::StepFailed;
 using history::StepRejectedJob;
@@ -29,6 +36,9 @@ using history::StepTimedOut;
 using history::TimerFired;
 using history::TimerFiredJob;
 using history::TimerStarted;
+using history::WaitStarted;
+using history::WaitTimedOut;
+using history::WaitTimedOutJob;
 
 namespace {
 
@@ -54,6 +64,9 @@ bool is_job(const Detail& detail) {
          std::holds_alternative<StepCompleted>(detail) ||
          std::holds_alternative<StepTimedOut>(detail) ||
          std::holds_alternative<TimerFired>(detail) ||
+         std::holds_alternative<EventReceived>(detail) ||
+         std::holds_alternative<WaitTimedOut>(detail) ||
+         std::holds_alternative<GateDecided>(detail) ||
          std::holds_alternative<RunCancelRequested>(detail);
 }
 
@@ -76,6 +89,22 @@ Job job_of(const Event& event, const RunCreated& created) {
             return StepRejectedJob{.key = step.key, .failure = step.failure};
           },
           [](const TimerFired& timer) -> decltype(Job::what) { return TimerFiredJob{timer.key}; },
+          [](const EventReceived& event) -> decltype(Job::what) {
+            return EventJob{.event = event.event,
+                            .name = event.name,
+                            .wait = event.wait,
+                            .sent_at = event.sent_at,
+                            .data = event.data};
+          },
+          [](const WaitTimedOut& wait) -> decltype(Job::what) { return WaitTimedOutJob{wait.key}; },
+          [](const GateDecided& gate) -> decltype(Job::what) {
+            return GateDecidedJob{.key = gate.key,
+                                  .approved = gate.approved,
+                                  .timed_out = gate.timed_out,
+                                  .option = gate.option,
+                                  .by = gate.by,
+                                  .reason = gate.reason};
+          },
           [](const RunCancelRequested& request) -> decltype(Job::what) {
             return CancelJob{.reason = request.by};
           },
@@ -100,6 +129,10 @@ std::vector<Asked> asked_in(const std::vector<Event>& events) {
       asked.push_back({.kind = "step", .key = step->key.text, .type = step->type});
     } else if (const auto* timer = std::get_if<TimerStarted>(&event.detail)) {
       asked.push_back({.kind = "timer", .key = timer->key.text, .type = {}});
+    } else if (const auto* wait = std::get_if<WaitStarted>(&event.detail)) {
+      asked.push_back({.kind = "wait", .key = wait->key.text, .type = wait->event});
+    } else if (const auto* gate = std::get_if<GateOpened>(&event.detail)) {
+      asked.push_back({.kind = "gate", .key = gate->key.text, .type = {}});
     }
   }
   return asked;
@@ -112,6 +145,10 @@ std::vector<Asked> asked_in(const std::vector<Command>& commands) {
       asked.push_back({.kind = "step", .key = step->key.text, .type = step->type});
     } else if (const auto* timer = std::get_if<StartTimer>(&command)) {
       asked.push_back({.kind = "timer", .key = timer->key.text, .type = {}});
+    } else if (const auto* wait = std::get_if<StartWait>(&command)) {
+      asked.push_back({.kind = "wait", .key = wait->key.text, .type = wait->event});
+    } else if (const auto* gate = std::get_if<StartGate>(&command)) {
+      asked.push_back({.kind = "gate", .key = gate->key.text, .type = {}});
     }
   }
   return asked;

@@ -23,9 +23,9 @@ history::Job job_of(const history::Event& event, const history::RunCreated& crea
 
 // One thing that the code asked for, as far as replay compares it.
 struct Asked {
-  std::string kind;  // "step", "timer"
+  std::string kind;  // "step", "timer", "wait", "gate"
   std::string key;
-  std::string type;  // of a step
+  std::string type;  // of a step; name of the event of a wait
   bool operator==(const Asked&) const = default;
 };
 

@@ -5,11 +5,20 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <system_error>
+
 namespace agentcmd::engine {
 
 using history::Annotated;
 using history::Event;
+using history::EventReceived;
+using history::GateCancelled;
+using history::GateDecided;
+using history::GateOpened;
 using history::Logged;
+using history::MemoImported;
+using history::PatchMarked;
 using history::PhaseCompleted;
 using history::PhaseFailed;
 using history::PhaseStarted;
@@ -34,6 +43,10 @@ using history::StepTimedOut;
 using history::TimerCancelled;
 using history::TimerFired;
 using history::TimerStarted;
+using history::WaitCancelled;
+using history::WaitMatched;
+using history::WaitStarted;
+using history::WaitTimedOut;
 
 namespace {
 
@@ -61,11 +74,14 @@ class Applier {
   void operator()(const RunFailed& failed) { state_.end = failed; }
   void operator()(const RunCancelled& cancelled) { state_.end = cancelled; }
 
+  void operator()(const MemoImported& imported) { state_.memo = memo_from(imported.memo); }
+
   void operator()(const StepScheduled& scheduled) {
     OpenStep step{.type = scheduled.type,
                   .name = scheduled.name,
                   .phase = scheduled.phase,
-                  .input = scheduled.input};
+                  .input = scheduled.input,
+                  .scheduled_at = event_.at};
     if (!state_.steps.emplace(scheduled.key, std::move(step)).second) {
       refuse(scheduled.key, "is scheduled twice");
     }
@@ -74,24 +90,35 @@ class Applier {
     auto& step = open(started.key);
     step.attempt = started.attempt;
     step.running = true;
+    step.retry_at.reset();
     step.lost_policy.clear();
     step.checkpoint.reset();
   }
   void operator()(const StepCheckpoint& checkpoint) {
-    open(checkpoint.key).checkpoint = checkpoint.data;
+    auto& known = open(checkpoint.key).checkpoint;
+    if (!known) {
+      known = checkpoint.data;
+      return;
+    }
+    auto merged = parse_trusted(known->text, "checkpoint");
+    merged.update(parse_trusted(checkpoint.data.text, "checkpoint"));
+    known = JsonText{to_text(merged)};
   }
   void operator()(const StepLost& lost) {
     auto& step = open(lost.key);
     step.running = false;
+    ++step.losses;
     step.lost_policy = lost.policy;
     if (step.checkpoint) step.lost_checkpoint = step.checkpoint;
   }
   void operator()(const StepFailed& failed) {
-    if (failed.retry) {
-      open(failed.key).running = false;
-    } else {
-      close(failed.key);
-    }
+    if (!failed.retry) return close(failed.key);
+    auto& step = open(failed.key);
+    step.running = false;
+    step.losses = 0;
+    ++step.failures;
+    if (failed.retry_at != Time()) step.retry_at = failed.retry_at;
+    if (step.checkpoint) step.lost_checkpoint = step.checkpoint;
   }
   void operator()(const StepCompleted& completed) { close(completed.key); }
   void operator()(const StepTimedOut& timed_out) { close(timed_out.key); }
@@ -100,8 +127,40 @@ class Applier {
   void operator()(const TimerStarted& timer) {
     state_.timers.emplace(timer.key, OpenTimer{.fire_at = timer.fire_at});
   }
-  void operator()(const TimerFired& timer) { state_.timers.erase(timer.key); }
+  void operator()(const TimerFired& timer) {
+    state_.timers.erase(timer.key);
+    state_.memo.erase(timer.key);
+  }
   void operator()(const TimerCancelled& timer) { state_.timers.erase(timer.key); }
+
+  void operator()(const EventReceived& event) {
+    if (event.wait.empty()) {
+      state_.last_event[event.name] = event_number(event.event);
+    } else {
+      state_.memo.erase({event.wait});
+    }
+  }
+  void operator()(const WaitStarted& wait) {
+    state_.waits.emplace(wait.key,
+                         OpenWait{.event = wait.event, .timeout_at = if_set(wait.timeout_at)});
+  }
+  void operator()(const WaitMatched& wait) { state_.waits.erase(wait.key); }
+  void operator()(const WaitTimedOut& wait) {
+    state_.waits.erase(wait.key);
+    state_.memo.erase(wait.key);
+  }
+  void operator()(const WaitCancelled& wait) { state_.waits.erase(wait.key); }
+
+  void operator()(const GateOpened& gate) {
+    state_.gates.emplace(
+        gate.key,
+        OpenGate{.phase = gate.phase, .gate = gate.gate, .timeout_at = if_set(gate.timeout_at)});
+  }
+  void operator()(const GateDecided& gate) {
+    state_.gates.erase(gate.key);
+    state_.memo.erase(gate.key);
+  }
+  void operator()(const GateCancelled& gate) { state_.gates.erase(gate.key); }
 
   void operator()(const RunUpdated& updated) {
     state_.facts.update(parse_trusted(updated.fields.text, "recorded fields of the run"));
@@ -113,8 +172,22 @@ class Applier {
   void operator()(const PhaseFailed&) {}
   void operator()(const Annotated&) {}
   void operator()(const Logged&) {}
+  void operator()(const PatchMarked& patch) { state_.patches.push_back(patch.id); }
 
  private:
+  static std::optional<Time> if_set(Time time) {
+    return time == Time() ? std::nullopt : std::optional(time);
+  }
+
+  std::uint64_t event_number(const std::string& id) const {
+    std::uint64_t number = 0;
+    const auto [end, error] = std::from_chars(id.data(), id.data() + id.size(), number);
+    if (error != std::errc() || end != id.data() + id.size()) {
+      throw Fault(fmt::format("damaged history at event {}: '{}' is no event", event_.seq, id));
+    }
+    return number;
+  }
+
   OpenStep& open(const StepKey& key) {
     const auto found = state_.steps.find(key);
     if (found == state_.steps.end()) refuse(key, "is not open");
@@ -124,6 +197,7 @@ class Applier {
   void close(const StepKey& key) {
     open(key);
     state_.steps.erase(key);
+    state_.memo.erase(key);
   }
 
   [[noreturn]] void refuse(const StepKey& key, std::string_view why) const {

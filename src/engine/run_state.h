@@ -2,6 +2,7 @@
 // What a history means now: the fold of a run's events. It keeps what is open and nothing of what
 // has ended, so that the cost of an event does not grow with the run.
 
+#include "engine/memo.h"
 #include "history/event.h"
 
 #include <cstdint>
@@ -17,15 +18,30 @@ struct OpenStep {
   std::string name;
   std::string phase;
   JsonText input;
+  Time scheduled_at;
   std::uint32_t attempt = 0;                // 0 until the first StepStarted
+  std::uint32_t failures = 0;               // attempts that threw
+  std::uint32_t losses = 0;                 // attempts lost in a row
   bool running = false;                     // an attempt has started and is neither lost nor failed
+  std::optional<Time> retry_at;             // set between a failure and the attempt after it
   std::optional<JsonText> checkpoint;       // of the attempt that runs
-  std::optional<JsonText> lost_checkpoint;  // of the attempt that was lost before it
+  std::optional<JsonText> lost_checkpoint;  // of the attempt that was lost or failed before it
   std::string lost_policy;  // set while the last attempt is lost: "ask", "retry", ...
 };
 
 struct OpenTimer {
   Time fire_at;
+};
+
+struct OpenWait {
+  std::string event;
+  std::optional<Time> timeout_at;
+};
+
+struct OpenGate {
+  std::string phase;
+  JsonText gate;
+  std::optional<Time> timeout_at;
 };
 
 struct RunState {
@@ -39,6 +55,12 @@ struct RunState {
   std::optional<history::Detail> end;        // RunCompleted, RunFailed or RunCancelled
   std::map<history::StepKey, OpenStep> steps;
   std::map<history::StepKey, OpenTimer> timers;
+  std::map<history::StepKey, OpenWait> waits;
+  std::map<history::StepKey, OpenGate> gates;
+  // By the name of the event: id of the last one that was received.
+  std::map<std::string, std::uint64_t> last_event;
+  std::vector<std::string> patches;  // ids of step.patched that said true
+  Memo memo;  // of a retry or fork; what the code has asked for is no longer in it
   Json facts = Json::object();  // all RunUpdated, merged: working_dir, branch, pr_url, ...
 
   // While the run is paused: what was recorded since, and the code has not seen yet. Everything

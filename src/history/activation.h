@@ -32,16 +32,36 @@ struct TimerFiredJob {
 struct CancelJob {
   std::string reason;
 };
+struct EventJob {
+  std::string event;  // id
+  std::string name;
+  std::string wait;  // key of the only wait that it is for; empty: for any
+  Time sent_at;
+  JsonText data;
+};
+struct WaitTimedOutJob {
+  StepKey key;
+};
+struct GateDecidedJob {
+  StepKey key;
+  bool approved = false;
+  bool timed_out = false;
+  std::string option;
+  std::string by;
+  std::string reason;
+};
 // Run the closure of a step.run that is already scheduled, again: after a loss, or for a retry. Not
 // an event for the body.
 struct RunClosureJob {
   StepKey key;
   std::uint32_t attempt = 1;
+  JsonText progress = {"null"};  // what the attempt before said last
 };
 
 struct Job {
   Time at;  // the body's `now` while it is applied
-  std::variant<StartJob, StepResolvedJob, StepRejectedJob, TimerFiredJob, CancelJob, RunClosureJob>
+  std::variant<StartJob, StepResolvedJob, StepRejectedJob, TimerFiredJob, CancelJob, EventJob,
+               WaitTimedOutJob, GateDecidedJob, RunClosureJob>
       what;
 };
 
@@ -50,6 +70,7 @@ struct Activation {
   std::string code_hash;
   bool replaying = false;  // the commands are recorded already: run no closure, keep no note
   std::vector<Job> jobs;
+  std::vector<std::string> patches;  // of a replay: the ids that PatchMarked names
 };
 
 // A closure (step.run) that ended within the activation or between two.

@@ -16,18 +16,21 @@ namespace {
 
 // In the order of Detail.
 constexpr std::array<std::string_view, std::variant_size_v<Detail>> kinds{
-    "RunCreated",     "RunStarted",    "RunCompleted", "RunFailed",      "RunCancelRequested",
-    "RunCancelled",   "RunPaused",     "RunResumed",   "StepScheduled",  "StepStarted",
-    "StepCheckpoint", "StepCompleted", "StepFailed",   "StepTimedOut",   "StepCancelled",
-    "StepLost",       "TimerStarted",  "TimerFired",   "TimerCancelled", "PhaseStarted",
-    "PhaseCompleted", "PhaseFailed",   "Annotated",    "Logged",         "RunUpdated",
+    "RunCreated",     "RunStarted",    "RunCompleted",  "RunFailed",      "RunCancelRequested",
+    "RunCancelled",   "RunPaused",     "RunResumed",    "StepScheduled",  "StepStarted",
+    "StepCheckpoint", "StepCompleted", "StepFailed",    "StepTimedOut",   "StepCancelled",
+    "StepLost",       "TimerStarted",  "TimerFired",    "TimerCancelled", "PhaseStarted",
+    "PhaseCompleted", "PhaseFailed",   "Annotated",     "Logged",         "RunUpdated",
+    "EventReceived",  "WaitStarted",   "WaitMatched",   "WaitTimedOut",   "WaitCancelled",
+    "GateOpened",     "GateDecided",   "GateCancelled", "MemoImported",   "PatchMarked",
 };
 
 template <typename E, typename Kind>
 concept Of = std::same_as<std::remove_const_t<E>, Kind>;
 
 // What each kind holds, said once for the writer, the reader and the view. `v.field(name, value)`
-// for what stands in the fields, `v.payload(name, value)` for the one that is kept apart.
+// for what stands in the fields, `v.payload(name, value)` for the one that is kept apart;
+// `flag`, `count` and `moment` are fields that are left out where they are false, zero or not set.
 
 void describe(auto& v, Of<RunCreated> auto& e) {
   v.field("definition", e.definition);
@@ -36,6 +39,12 @@ void describe(auto& v, Of<RunCreated> auto& e) {
   v.field("project", e.project);
   v.field("name", e.name);
   v.field("seed", e.seed);
+  v.field("origin", e.origin);
+  v.field("cause", e.cause);
+  v.field("parent", e.parent);
+  v.field("parent_key", e.parent_key);
+  v.field("forked_from", e.forked_from);
+  v.field("forked_at", e.forked_at);
   v.payload("request", e.request);
 }
 void describe(auto&, Of<RunStarted> auto&) {}
@@ -78,12 +87,14 @@ void describe(auto& v, Of<StepCompleted> auto& e) {
   v.field("key", e.key);
   v.field("attempt", e.attempt);
   v.field("success", e.success);
+  v.flag("imported", e.imported);
   v.payload("output", e.output);
 }
 void describe(auto& v, Of<StepFailed> auto& e) {
   v.field("key", e.key);
   v.field("attempt", e.attempt);
   v.field("retry", e.retry);
+  v.moment("retry_at", e.retry_at);
   v.payload("failure", e.failure);
 }
 void describe(auto& v, Of<StepTimedOut> auto& e) {
@@ -136,10 +147,61 @@ void describe(auto& v, Of<Logged> auto& e) {
 void describe(auto& v, Of<RunUpdated> auto& e) {
   v.payload("fields", e.fields);
 }
+void describe(auto& v, Of<EventReceived> auto& e) {
+  v.field("event", e.event);
+  v.field("name", e.name);
+  v.field("wait", e.wait);
+  v.field("sent_at", e.sent_at);
+  v.payload("data", e.data);
+}
+void describe(auto& v, Of<WaitStarted> auto& e) {
+  v.field("key", e.key);
+  v.field("name", e.name);
+  v.field("phase", e.phase);
+  v.field("event", e.event);
+  v.moment("timeout_at", e.timeout_at);
+}
+void describe(auto& v, Of<WaitMatched> auto& e) {
+  v.field("key", e.key);
+  v.field("event", e.event);
+}
+void describe(auto& v, Of<WaitTimedOut> auto& e) {
+  v.field("key", e.key);
+}
+void describe(auto& v, Of<WaitCancelled> auto& e) {
+  v.field("key", e.key);
+}
+void describe(auto& v, Of<GateOpened> auto& e) {
+  v.field("key", e.key);
+  v.field("name", e.name);
+  v.field("phase", e.phase);
+  v.moment("timeout_at", e.timeout_at);
+  v.payload("gate", e.gate);
+}
+void describe(auto& v, Of<GateDecided> auto& e) {
+  v.field("key", e.key);
+  v.field("approved", e.approved);
+  v.flag("timed_out", e.timed_out);
+  v.field("option", e.option);
+  v.field("by", e.by);
+  v.field("reason", e.reason);
+}
+void describe(auto& v, Of<GateCancelled> auto& e) {
+  v.field("key", e.key);
+}
+void describe(auto& v, Of<MemoImported> auto& e) {
+  v.field("from", e.from);
+  v.payload("memo", e.memo);
+}
+void describe(auto& v, Of<PatchMarked> auto& e) {
+  v.field("id", e.id);
+}
 void describe(auto& v, Of<Failure> auto& e) {
   v.field("name", e.name);
   v.field("message", e.message);
   v.field("stack", e.stack);
+  v.flag("final", e.final);
+  v.count("retry_after", e.retry_after);
 }
 
 void append_escaped(std::string& out, char c) {
@@ -209,6 +271,16 @@ class Writer {
   }
   void field(std::string_view name, Time value) { number(name, to_millis(value)); }
   void field(std::string_view name, std::unsigned_integral auto value) { number(name, value); }
+
+  void flag(std::string_view name, bool value) {
+    if (value) field(name, value);
+  }
+  void count(std::string_view name, std::uint64_t value) {
+    if (value != 0) field(name, value);
+  }
+  void moment(std::string_view name, Time value) {
+    if (value != Time()) field(name, value);
+  }
 
   void payload(std::string_view, const JsonText& value) { payload_ = value.text; }
   void payload(std::string_view, const Failure& value) {
@@ -281,6 +353,10 @@ class Reader {
     value = static_cast<Number>(number);
   }
 
+  void flag(std::string_view name, bool& value) { field(name, value); }
+  void count(std::string_view name, std::uint64_t& value) { field(name, value); }
+  void moment(std::string_view name, Time& value) { field(name, value); }
+
   void payload(std::string_view, JsonText& value) { value.text = std::move(payload_); }
   void payload(std::string_view name, Failure& value) {
     if (payload_.empty()) misfit(name);
@@ -309,6 +385,16 @@ class Viewer {
   void field(std::string_view name, const StepKey& key) { set(name, key.text); }
   void field(std::string_view name, Time value) { set(name, to_iso8601(value)); }
   void field(std::string_view name, const auto& value) { set(name, value); }
+
+  void flag(std::string_view name, bool value) {
+    if (value) set(name, value);
+  }
+  void count(std::string_view name, std::uint64_t value) {
+    if (value != 0) set(name, value);
+  }
+  void moment(std::string_view name, Time value) {
+    if (value != Time()) field(name, value);
+  }
 
   void payload(std::string_view name, const JsonText& value) {
     set(name, value.text.empty() ? Json() : parse_trusted(value.text, name));

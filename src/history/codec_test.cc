@@ -11,14 +11,25 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Failure failure{"TypeError", "no \"such\" thing\n", "at a.ts:1:2\n\tat b.ts:3:4"};
+const Failure failure{"TypeError", "no \"such\" thing\n", "at a.ts:1:2\n\tat b.ts:3:4", true, 1500};
 const StepKey key{"phase/step#2"};
 
 // One of each kind, with every field set to something other than its default.
 const std::vector<std::pair<std::string_view, Detail>>& all_kinds() {
   static const std::vector<std::pair<std::string_view, Detail>> kinds{
-      {"RunCreated",
-       RunCreated{"id", "a/b.ts", "c0de", "/p ä/ö", "name", ~std::uint64_t{0}, {R"({"args":{}})"}}},
+      {"RunCreated", RunCreated{"id",
+                                "a/b.ts",
+                                "c0de",
+                                "/p ä/ö",
+                                "name",
+                                ~std::uint64_t{0},
+                                "fork",
+                                "cause",
+                                "parent",
+                                "a/b",
+                                "from",
+                                "a/c",
+                                {R"({"args":{}})"}}},
       {"RunStarted", RunStarted{}},
       {"RunCompleted", RunCompleted{{"null"}}},
       {"RunFailed", RunFailed{failure}},
@@ -29,8 +40,8 @@ const std::vector<std::pair<std::string_view, Detail>>& all_kinds() {
       {"StepScheduled", StepScheduled{key, "cli", "My Step", "phase", {R"({"command":"ls"})"}}},
       {"StepStarted", StepStarted{key, 3}},
       {"StepCheckpoint", StepCheckpoint{key, 3, {R"({"session":"s"})"}}},
-      {"StepCompleted", StepCompleted{key, 3, false, {"[1,2]"}}},
-      {"StepFailed", StepFailed{key, 3, failure, true}},
+      {"StepCompleted", StepCompleted{key, 3, false, true, {"[1,2]"}}},
+      {"StepFailed", StepFailed{key, 3, failure, true, Time(1234567890123ms)}},
       {"StepTimedOut", StepTimedOut{key, 3, failure}},
       {"StepCancelled", StepCancelled{key}},
       {"StepLost", StepLost{key, 3, "no exit.json", "ask"}},
@@ -43,6 +54,18 @@ const std::vector<std::pair<std::string_view, Detail>>& all_kinds() {
       {"Annotated", Annotated{key, "a", "note"}},
       {"Logged", Logged{"warn", "a", "line\x01\\ \"quoted\" ü"}},
       {"RunUpdated", RunUpdated{{R"({"pr_url":"x"})"}}},
+      {"EventReceived",
+       EventReceived{"17", "deploy/done", "a/wait", Time(1234567890123ms), {R"({"ok":true})"}}},
+      {"WaitStarted", WaitStarted{key, "wait", "phase", "deploy/done", Time(1234567890123ms)}},
+      {"WaitMatched", WaitMatched{key, "17"}},
+      {"WaitTimedOut", WaitTimedOut{key}},
+      {"WaitCancelled", WaitCancelled{key}},
+      {"GateOpened",
+       GateOpened{key, "gate", "phase", Time(1234567890123ms), {R"({"title":"Deploy?"})"}}},
+      {"GateDecided", GateDecided{key, true, true, "yes", "me", "because"}},
+      {"GateCancelled", GateCancelled{key}},
+      {"MemoImported", MemoImported{"run", {R"({"a/b":{}})"}}},
+      {"PatchMarked", PatchMarked{"v2"}},
   };
   return kinds;
 }
@@ -97,7 +120,7 @@ std::string fault_of(std::string_view kind, std::string_view fields) {
 }
 
 TEST(Codec, AnUnknownKindIsAFaultThatNamesIt) {
-  EXPECT_NE(fault_of("GateOpened", "{}").find("'GateOpened'"), std::string::npos);
+  EXPECT_NE(fault_of("NeverHeard", "{}").find("'NeverHeard'"), std::string::npos);
 }
 
 TEST(Codec, FieldsThatDoNotFitAreAFaultThatNamesThem) {

@@ -39,7 +39,42 @@ struct CancelTimer {
   bool operator==(const CancelTimer&) const = default;
 };
 
-// PhaseStarted, PhaseCompleted, PhaseFailed, Annotated, Logged or RunUpdated.
+struct StartWait {
+  StepKey key;
+  std::string name;
+  std::string phase;
+  std::string event;
+  Time timeout_at;  // the epoch: waits for ever
+  bool operator==(const StartWait&) const = default;
+};
+
+// The wait has taken this event.
+struct MatchWait {
+  StepKey key;
+  std::string event;  // id
+  bool operator==(const MatchWait&) const = default;
+};
+
+struct CancelWait {
+  StepKey key;
+  bool operator==(const CancelWait&) const = default;
+};
+
+struct StartGate {
+  StepKey key;
+  std::string name;
+  std::string phase;
+  Time timeout_at;  // the epoch: waits for ever
+  JsonText gate;
+  bool operator==(const StartGate&) const = default;
+};
+
+struct CancelGate {
+  StepKey key;
+  bool operator==(const CancelGate&) const = default;
+};
+
+// PhaseStarted, PhaseCompleted, PhaseFailed, Annotated, Logged, RunUpdated or PatchMarked.
 struct Note {
   Detail detail;
   bool operator==(const Note&) const = default;
@@ -59,7 +94,8 @@ struct CancelRun {
   bool operator==(const CancelRun&) const = default;
 };
 
-using Command = std::variant<ScheduleStep, CancelStep, StartTimer, CancelTimer, Note, CompleteRun,
-                             FailRun, CancelRun>;
+using Command =
+    std::variant<ScheduleStep, CancelStep, StartTimer, CancelTimer, StartWait, MatchWait,
+                 CancelWait, StartGate, CancelGate, Note, CompleteRun, FailRun, CancelRun>;
 
 }  // namespace agentcmd::history

@@ -6,7 +6,8 @@
 //   (1) sequence numbers of a run are dense and start at 1;
 //   (2) an event is never changed once committed;
 //   (3) the first event is RunCreated, and nothing follows an end (RunCompleted, RunFailed,
-//   RunCancelled); (4) every StepStarted names a step that was scheduled and has not ended.
+//   RunCancelled);
+//   (4) every StepStarted names a step that was scheduled and has not ended.
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -34,6 +35,8 @@ struct Failure {
   std::string name;     // of the JavaScript error: "Error", "TimeoutError", "CancelledError", ...
   std::string message;  // for the user
   std::string stack;    // mapped to the TypeScript source; empty where there is none
+  bool final = false;   // another attempt would fail in the same way (NonRetryableError)
+  std::uint64_t retry_after = 0;  // milliseconds that the error asks to wait; 0: as the policy says
   bool operator==(const Failure&) const = default;
 };
 
@@ -46,6 +49,14 @@ struct RunCreated {
   std::string project;     // absolute path
   std::string name;        // for people
   std::uint64_t seed = 0;  // of the body's Math.random
+  // What started it: "user", "event" (of the id `cause`), "schedule" (of the name `cause`),
+  // "invoke" (by the run `parent`), "retry" or "fork" (of the run `forked_from`).
+  std::string origin;
+  std::string cause;
+  std::string parent;
+  std::string parent_key;   // of the invoke step
+  std::string forked_from;  // its MemoImported follows
+  std::string forked_at;  // key of the first step that is done anew; empty: what had not succeeded
   // Everything else that the run was asked for, as event.data shows it to the workflow: args, mode,
   // branchName, baseBranch, preserve, spec*, and `agents` (the override of --agents).
   JsonText request;
@@ -107,7 +118,9 @@ struct StepStarted {
   bool operator==(const StepStarted&) const = default;
 };
 
-// Something about a running attempt that must survive it: an agent's session id, a chosen worktree.
+// Something about a running attempt that must survive it, as members of `data` that replace those
+// of the same name: an agent's session id, a chosen worktree, the child of an invoke, `progress` of
+// a closure, `snapshot` (commit of the files before the attempt).
 struct StepCheckpoint {
   StepKey key;
   std::uint32_t attempt = 1;
@@ -120,17 +133,19 @@ struct StepCompleted {
   std::uint32_t attempt = 1;
   bool success =
       true;  // the result's `success`: false is a value for the workflow, not an exception
+  bool imported = false;  // taken from the memo (MemoImported), nothing was done
   JsonText output;
   bool operator==(const StepCompleted&) const = default;
 };
 
-// The attempt threw. With `retry` the step goes on to its next attempt, else the error is thrown
-// into the workflow.
+// The attempt threw. With `retry` the step goes on to its next attempt, at `retry_at`, or when the
+// run is resumed where that is not set; else the error is thrown into the workflow.
 struct StepFailed {
   StepKey key;
   std::uint32_t attempt = 1;
   Failure failure;
   bool retry = false;
+  Time retry_at;
   bool operator==(const StepFailed&) const = default;
 };
 
@@ -175,7 +190,86 @@ struct TimerCancelled {
   bool operator==(const TimerCancelled&) const = default;
 };
 
+// --- Events from outside (step.waitForEvent). Those of the run's project that a wait may want are
+// recorded here, in the order in which the code is told of them; which wait takes which is decided
+// by the code (a condition may be a function), and what no wait takes is kept for later ones.
+
+struct EventReceived {
+  std::string event;  // id
+  std::string name;
+  std::string wait;  // key of the only wait that it is for; empty: for any
+  Time sent_at;
+  JsonText data;
+  bool operator==(const EventReceived&) const = default;
+};
+
+struct WaitStarted {
+  StepKey key;
+  std::string name;
+  std::string phase;
+  std::string event;  // name of the event
+  Time timeout_at;    // the epoch: waits for ever
+  bool operator==(const WaitStarted&) const = default;
+};
+
+struct WaitMatched {
+  StepKey key;
+  std::string event;  // id
+  bool operator==(const WaitMatched&) const = default;
+};
+
+struct WaitTimedOut {
+  StepKey key;
+  bool operator==(const WaitTimedOut&) const = default;
+};
+
+struct WaitCancelled {
+  StepKey key;
+  bool operator==(const WaitCancelled&) const = default;
+};
+
+// --- Gates (step.approve): a person decides.
+
+struct GateOpened {
+  StepKey key;
+  std::string name;
+  std::string phase;
+  Time timeout_at;  // the epoch: waits for ever
+  JsonText gate;    // {title, body?, options: [text, …]}
+  bool operator==(const GateOpened&) const = default;
+};
+
+struct GateDecided {
+  StepKey key;
+  bool approved = false;
+  bool timed_out = false;  // nobody decided in time
+  std::string option;
+  std::string by;
+  std::string reason;
+  bool operator==(const GateDecided&) const = default;
+};
+
+struct GateCancelled {
+  StepKey key;
+  bool operator==(const GateCancelled&) const = default;
+};
+
+// --- Retry and fork: what a former run has found out. Steps, gates and waits of the memo are over
+// as soon as the code asks for them; its timers have fired.
+
+struct MemoImported {
+  std::string from;  // run
+  JsonText memo;     // engine/memo.h
+  bool operator==(const MemoImported&) const = default;
+};
+
 // --- Notes: shown, never matched in a replay.
+
+// step.patched(id) said true: runs that came by before the change say false.
+struct PatchMarked {
+  std::string id;
+  bool operator==(const PatchMarked&) const = default;
+};
 
 struct PhaseStarted {
   std::string phase;  // path
@@ -214,11 +308,13 @@ struct RunUpdated {
   bool operator==(const RunUpdated&) const = default;
 };
 
-using Detail = std::variant<RunCreated, RunStarted, RunCompleted, RunFailed, RunCancelRequested,
-                            RunCancelled, RunPaused, RunResumed, StepScheduled, StepStarted,
-                            StepCheckpoint, StepCompleted, StepFailed, StepTimedOut, StepCancelled,
-                            StepLost, TimerStarted, TimerFired, TimerCancelled, PhaseStarted,
-                            PhaseCompleted, PhaseFailed, Annotated, Logged, RunUpdated>;
+using Detail =
+    std::variant<RunCreated, RunStarted, RunCompleted, RunFailed, RunCancelRequested, RunCancelled,
+                 RunPaused, RunResumed, StepScheduled, StepStarted, StepCheckpoint, StepCompleted,
+                 StepFailed, StepTimedOut, StepCancelled, StepLost, TimerStarted, TimerFired,
+                 TimerCancelled, PhaseStarted, PhaseCompleted, PhaseFailed, Annotated, Logged,
+                 RunUpdated, EventReceived, WaitStarted, WaitMatched, WaitTimedOut, WaitCancelled,
+                 GateOpened, GateDecided, GateCancelled, MemoImported, PatchMarked>;
 
 // Version of the engine's own meaning that an event was written under; old runs keep theirs.
 inline constexpr std::uint32_t engine_flags = 0;

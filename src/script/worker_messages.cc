@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "script/json_slice.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace agentcmd::script {
@@ -58,11 +59,34 @@ void append_job(std::string& out, const history::Job& job) {
                           out += "\"cancel\"";
                           append_member(out, "reason", cancel.reason);
                         },
+                        [&](const history::EventJob& event) {
+                          out += "\"event\"";
+                          append_member(out, "event", event.event);
+                          append_member(out, "name", event.name);
+                          if (!event.wait.empty()) append_member(out, "wait", event.wait);
+                          fmt::format_to(std::back_inserter(out), R"(,"sentAt":{})",
+                                         to_millis(event.sent_at));
+                          append_member(out, "data", event.data.text);
+                        },
+                        [&](const history::WaitTimedOutJob& wait) {
+                          out += "\"waitTimedOut\"";
+                          append_member(out, "key", wait.key.text);
+                        },
+                        [&](const history::GateDecidedJob& gate) {
+                          out += "\"gate\"";
+                          append_member(out, "key", gate.key.text);
+                          fmt::format_to(std::back_inserter(out), R"(,"approved":{},"timedOut":{})",
+                                         gate.approved, gate.timed_out);
+                          append_member(out, "option", gate.option);
+                          append_member(out, "by", gate.by);
+                          append_member(out, "reason", gate.reason);
+                        },
                         [&](const history::RunClosureJob& closure) {
                           out += "\"closure\"";
                           append_member(out, "key", closure.key.text);
                           fmt::format_to(std::back_inserter(out), R"(,"attempt":{})",
                                          closure.attempt);
+                          append_member(out, "progress", closure.progress.text);
                         }},
              job.what);
   out += '}';
@@ -99,7 +123,10 @@ history::Failure take_failure(Json& object) {
   }
   return {.name = take(*found, "name"),
           .message = take(*found, "message"),
-          .stack = take(*found, "stack")};
+          .stack = take(*found, "stack"),
+          .final = bool_or(*found, "final"),
+          .retry_after =
+              static_cast<std::uint64_t>(std::max<std::int64_t>(int_or(*found, "retryAfter"), 0))};
 }
 
 Detail phase_note(Json& json) {
@@ -137,6 +164,34 @@ constexpr CommandKind command_kinds[] = {
      }},
     {"cancelTimer",
      [](Json& json) -> Command { return history::CancelTimer{.key = {take(json, "key")}}; }},
+    {"wait",
+     [](Json& json) -> Command {
+       return history::StartWait{.key = {take(json, "key")},
+                                    .name = take(json, "name"),
+                                    .phase = take(json, "phase"),
+                                    .event = take(json, "event"),
+                                    .timeout_at = from_millis(int_or(json, "timeoutAt"))};
+     }},
+    {"match",
+     [](Json& json) -> Command {
+       return history::MatchWait{.key = {take(json, "key")}, .event = take(json, "event")};
+     }},
+    {"cancelWait",
+     [](Json& json) -> Command { return history::CancelWait{.key = {take(json, "key")}}; }},
+    {"gate",
+     [](Json& json) -> Command {
+       return history::StartGate{.key = {take(json, "key")},
+                                .name = take(json, "name"),
+                                .phase = take(json, "phase"),
+                                .timeout_at = from_millis(int_or(json, "timeoutAt")),
+                                .gate = take_json(json, "gate")};
+     }},
+    {"cancelGate",
+     [](Json& json) -> Command { return history::CancelGate{.key = {take(json, "key")}}; }},
+    {"patch",
+     [](Json& json) -> Command {
+       return history::Note{history::PatchMarked{.id = take(json, "id")}};
+     }},
     {"phase", [](Json& json) -> Command { return history::Note{phase_note(json)}; }},
     {"annotate",
      [](Json& json) -> Command {
@@ -221,7 +276,12 @@ std::string activate_frame(const history::Activation& activation) {
     if (!std::exchange(first, false)) frame += ',';
     append_job(frame, job);
   }
-  return frame + "]}";
+  frame += ']';
+  if (!activation.patches.empty()) {
+    frame += R"(,"patches":)";
+    frame += to_text(Json(activation.patches));
+  }
+  return frame + '}';
 }
 
 std::string effect_frame(std::uint64_t id, const EffectResult& result) {

@@ -88,12 +88,23 @@ class Fold {
     if (auto* step = move(e.key, StepStatus::lost)) step->error = one_line(e.reason);
   }
 
-  void operator()(const TimerStarted& e) {
-    add({.key = e.key, .type = "sleep", .name = e.name, .phase = e.phase});
-    if (auto* step = move(e.key, StepStatus::waiting)) step->started_at = event_.at;
-  }
+  void operator()(const TimerStarted& e) { wait("sleep", e.key, e.name, e.phase); }
   void operator()(const TimerFired& e) { move(e.key, StepStatus::completed); }
   void operator()(const TimerCancelled& e) { move(e.key, StepStatus::cancelled); }
+
+  void operator()(const EventReceived&) {}
+  void operator()(const WaitStarted& e) { wait("waitForEvent", e.key, e.name, e.phase); }
+  void operator()(const WaitMatched& e) { move(e.key, StepStatus::completed); }
+  void operator()(const WaitTimedOut& e) { move(e.key, StepStatus::timed_out); }
+  void operator()(const WaitCancelled& e) { move(e.key, StepStatus::cancelled); }
+  void operator()(const GateOpened& e) { wait("approve", e.key, e.name, e.phase); }
+  void operator()(const GateDecided& e) {
+    auto* step = move(e.key, e.timed_out ? StepStatus::timed_out : StepStatus::completed);
+    if (step != nullptr) step->success = e.approved;
+  }
+  void operator()(const GateCancelled& e) { move(e.key, StepStatus::cancelled); }
+  void operator()(const MemoImported&) {}
+  void operator()(const PatchMarked&) {}
 
   void operator()(const PhaseStarted& e) { row_.phase = e.phase; }
   void operator()(const PhaseCompleted& e) { leave(e.phase); }
@@ -133,6 +144,11 @@ class Fold {
     if (row_.phase == phase) row_.phase = parent_phase(phase);
   }
 
+  void wait(std::string type, const StepKey& key, const std::string& name,
+            const std::string& phase) {
+    add({.key = key, .type = std::move(type), .name = name, .phase = phase});
+    if (auto* step = move(key, StepStatus::waiting)) step->started_at = event_.at;
+  }
   void add(StepRow row) {
     row.scheduled_at = event_.at;
     count(row.status, 1);
