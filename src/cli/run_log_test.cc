@@ -76,7 +76,7 @@ TEST_F(RunLogTest, EveryAttemptIsShown) {
   print("one", 2, "stdout", "second\n");
   auto all = log();
   add(all, history::StepStarted{{"one"}, 1});
-  add(all, history::StepFailed{{"one"}, 1, {}, true});
+  add(all, history::StepFailed{{"one"}, 1, {}, true, {}});
   add(all, history::StepStarted{{"one"}, 2});
   all.finish();
   EXPECT_EQ(take(), (Lines{"one|stdout|first", "one|stdout|second"}));

@@ -54,7 +54,7 @@ Detail known_end(const StepKey& key, const Memo::mapped_type& entry) {
       Overloaded{
           [&](const MemoStep& step) -> Detail {
             return StepCompleted{
-                .key = key, .success = step.success, .imported = true, .output = step.output};
+                .key = key, .success = step.success, .output = step.output, .imported = true};
           },
           [&](const MemoWait& wait) -> Detail {
             if (wait.timed_out) return WaitTimedOut{key};

@@ -53,7 +53,8 @@ Memo memo_before(std::span<const history::Event> from, const history::StepKey& a
 // emptied.
 Memo memo_for_retry(std::span<const history::Event> from, history::StepKey& at);
 
-// As the payload of MemoImported, and back; the latter throws Fault for what memo_text did not write.
+// As the payload of MemoImported, and back; the latter throws Fault for what memo_text did not
+// write.
 JsonText memo_text(const Memo& memo);
 Memo memo_from(const JsonText& text);
 

@@ -40,7 +40,7 @@ const std::vector<std::pair<std::string_view, Detail>>& all_kinds() {
       {"StepScheduled", StepScheduled{key, "cli", "My Step", "phase", {R"({"command":"ls"})"}}},
       {"StepStarted", StepStarted{key, 3}},
       {"StepCheckpoint", StepCheckpoint{key, 3, {R"({"session":"s"})"}}},
-      {"StepCompleted", StepCompleted{key, 3, false, true, {"[1,2]"}}},
+      {"StepCompleted", StepCompleted{key, 3, false, {"[1,2]"}, true}},
       {"StepFailed", StepFailed{key, 3, failure, true, Time(1234567890123ms)}},
       {"StepTimedOut", StepTimedOut{key, 3, failure}},
       {"StepCancelled", StepCancelled{key}},

@@ -133,8 +133,8 @@ struct StepCompleted {
   std::uint32_t attempt = 1;
   bool success =
       true;  // the result's `success`: false is a value for the workflow, not an exception
-  bool imported = false;  // taken from the memo (MemoImported), nothing was done
   JsonText output;
+  bool imported = false;  // taken from the memo (MemoImported), nothing was done
   bool operator==(const StepCompleted&) const = default;
 };
 

@@ -167,10 +167,10 @@ constexpr CommandKind command_kinds[] = {
     {"wait",
      [](Json& json) -> Command {
        return history::StartWait{.key = {take(json, "key")},
-                                    .name = take(json, "name"),
-                                    .phase = take(json, "phase"),
-                                    .event = take(json, "event"),
-                                    .timeout_at = from_millis(int_or(json, "timeoutAt"))};
+                                 .name = take(json, "name"),
+                                 .phase = take(json, "phase"),
+                                 .event = take(json, "event"),
+                                 .timeout_at = from_millis(int_or(json, "timeoutAt"))};
      }},
     {"match",
      [](Json& json) -> Command {
@@ -181,10 +181,10 @@ constexpr CommandKind command_kinds[] = {
     {"gate",
      [](Json& json) -> Command {
        return history::StartGate{.key = {take(json, "key")},
-                                .name = take(json, "name"),
-                                .phase = take(json, "phase"),
-                                .timeout_at = from_millis(int_or(json, "timeoutAt")),
-                                .gate = take_json(json, "gate")};
+                                 .name = take(json, "name"),
+                                 .phase = take(json, "phase"),
+                                 .timeout_at = from_millis(int_or(json, "timeoutAt")),
+                                 .gate = take_json(json, "gate")};
      }},
     {"cancelGate",
      [](Json& json) -> Command { return history::CancelGate{.key = {take(json, "key")}}; }},
