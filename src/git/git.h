@@ -21,7 +21,8 @@ struct Layout {
   std::filesystem::path prefix;      // from the top to the folder asked for; empty at the top
 };
 
-// not_found: not in a repository. failed_precondition: a bare repository, or a folder inside .git.
+// not_found: not in a repository. failed_precondition: a bare repository, a folder inside .git, or
+// a .git that git does not accept. One process; none where no folder above has a .git.
 Task<Result<Layout>> find_repository(Repository repository);
 
 // False also for a folder that does not exist.
@@ -31,7 +32,15 @@ struct Head {
   std::optional<std::string> branch;  // nothing: detached
   std::optional<std::string> commit;  // nothing: no commit yet (unborn branch)
 };
+// Errors as those of find_repository, and as cheap.
 Task<Result<Head>> read_head(Repository repository);
+
+// Both of a checkout for the price of one.
+struct Checkout {
+  Layout layout;
+  Head head;
+};
+Task<Result<Checkout>> read_checkout(Repository repository);
 
 // Every untracked file by itself; the state of submodules whatever the user's configuration hides.
 Task<Result<Status>> read_status(Repository repository);

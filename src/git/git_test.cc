@@ -69,6 +69,35 @@ TEST_F(Git, HeadIsUnbornThenOnABranchThenDetached) {
   EXPECT_EQ(head->commit, id);
 }
 
+TEST_F(Git, HeadIsReadAlsoWhereItsNameIsAmbiguous) {
+  const auto path = make_repository("project");
+  git(path, {"update-ref", "refs/heads/HEAD", "HEAD"});
+  write_file(path / "HEAD^{commit}", "a file of that name");
+  const auto head = wait(read_head(at(path)));
+  ASSERT_TRUE(head) << head.error().message;
+  EXPECT_EQ(head->branch, "main");
+  EXPECT_EQ(head->commit, git(path, {"rev-parse", "refs/heads/main"}));
+}
+
+TEST_F(Git, OneProcessReadsACheckoutAndNoneIsNeededOutsideOfRepositories) {
+  const auto path = make_repository("project");
+  fs::create_directories(path / "sub");
+  const auto expected = git(path, {"rev-parse", "HEAD"});
+  const CountedGit counted(root_);
+  const auto checkout = wait(read_checkout(at(path / "sub")));
+  ASSERT_TRUE(checkout) << checkout.error().message;
+  EXPECT_EQ(checkout->layout.prefix, "sub");
+  EXPECT_EQ(checkout->head.commit, expected);
+  EXPECT_EQ(counted.calls().size(), 1U);
+  EXPECT_TRUE(wait(find_repository(at(path))));
+  EXPECT_EQ(counted.calls().size(), 2U);
+  EXPECT_TRUE(wait(read_head(at(path))));
+  EXPECT_EQ(counted.calls().size(), 3U);
+  EXPECT_FALSE(wait(read_checkout(at(root_))));
+  EXPECT_FALSE(wait(read_head(at(root_))));
+  EXPECT_EQ(counted.calls().size(), 3U);
+}
+
 TEST_F(Git, StatusHasOneEntryForEachPath) {
   const auto path = make_repository("project");
   write_file(path / "old name", "some lines\nthat git\nrecognises\n");

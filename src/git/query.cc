@@ -12,73 +12,7 @@ std::string line_of(std::string text) {
   return text;
 }
 
-Task<Result<std::string>> rev_parse(Repository repository, std::string what) {
-  std::vector<std::string> args{"rev-parse", "--path-format=absolute", std::move(what)};
-  auto out = co_await git_output(std::move(repository), std::move(args), {});
-  if (!out) co_return tl::unexpected(out.error());
-  co_return line_of(std::move(*out));
-}
-
 }  // namespace
-
-Task<Result<Layout>> find_repository(Repository repository) {
-  const std::vector<std::string> args{"rev-parse", "--is-inside-work-tree"};
-  const auto inside = co_await run_git(repository, args, {});
-  if (!inside) co_return tl::unexpected(inside.error());
-  const auto path = to_utf8(repository.path.string());
-  if (inside->code != 0) {
-    if (!inside->err.contains("not a git repository")) {
-      co_return tl::unexpected(git_failure(repository, args, *inside));
-    }
-    co_return fail(ErrorCode::not_found,
-                   fmt::format("'{0}' is not in a git repository. Make it one: git -C {1} init && "
-                               "git -C {1} add -A && git -C {1} commit -m init",
-                               path, shell_quoted(path)));
-  }
-  if (trim(inside->out) != "true") {
-    co_return fail(ErrorCode::failed_precondition,
-                   fmt::format("'{}' has no working tree: it is a bare repository or a folder "
-                               "inside .git. Use a clone or a worktree of it",
-                               path));
-  }
-  Layout layout;
-  const auto top = co_await rev_parse(repository, "--show-toplevel");
-  if (!top) co_return tl::unexpected(top.error());
-  const auto git_dir = co_await rev_parse(repository, "--absolute-git-dir");
-  if (!git_dir) co_return tl::unexpected(git_dir.error());
-  const auto common_dir = co_await rev_parse(repository, "--git-common-dir");
-  if (!common_dir) co_return tl::unexpected(common_dir.error());
-  auto prefix = co_await rev_parse(repository, "--show-prefix");
-  if (!prefix) co_return tl::unexpected(prefix.error());
-  if (prefix->ends_with('/')) prefix->pop_back();
-  layout.top_level = *top;
-  layout.git_dir = *git_dir;
-  layout.common_dir = *common_dir;
-  layout.prefix = *prefix;
-  co_return layout;
-}
-
-Task<bool> is_repository(Repository repository) {
-  const auto layout = co_await find_repository(std::move(repository));
-  co_return layout.has_value();
-}
-
-Task<Result<Head>> read_head(Repository repository) {
-  constexpr std::string_view heads = "refs/heads/";
-  const std::vector<std::string> args{"symbolic-ref", "--quiet", "HEAD"};
-  const auto symbolic = co_await run_git(repository, args, {});
-  if (!symbolic) co_return tl::unexpected(symbolic.error());
-  if (symbolic->code > 1) co_return tl::unexpected(git_failure(repository, args, *symbolic));
-  Head head;
-  if (symbolic->code == 0) {
-    auto name = line_of(symbolic->out);
-    head.branch = name.starts_with(heads) ? name.substr(heads.size()) : name;
-  }
-  auto commit = co_await find_commit(std::move(repository), "HEAD");
-  if (!commit) co_return tl::unexpected(commit.error());
-  head.commit = std::move(*commit);
-  co_return head;
-}
 
 Task<Result<Status>> read_status(Repository repository) {
   std::vector<std::string> args{"status",

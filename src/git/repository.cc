@@ -2,6 +2,7 @@
 
 #include "base/secret.h"
 #include "base/text.h"
+#include "git/discovery.h"
 
 #include <unistd.h>
 
@@ -47,17 +48,6 @@ std::string way_out(std::string_view said) {
     return "\nAnother git command holds the lock. If none is running, remove that file.";
   }
   return {};
-}
-
-// The folder that git must not look beyond. A worktree of ours lies within the user's checkout:
-// should its .git be gone, git must fail there and not take the checkout around it.
-std::optional<std::string> ceiling(const std::filesystem::path& path) {
-  std::filesystem::path folder;
-  for (const auto& part : path) {
-    folder /= part;
-    if (part == ".worktrees") return folder.string();
-  }
-  return std::nullopt;
 }
 
 // The subcommand, past global options such as `-c name=value`.
@@ -123,7 +113,7 @@ Task<Result<process::CommandResult>> run_git(Repository repository, std::vector<
   spec.env["LC_ALL"] = "C";
   spec.env["GIT_TERMINAL_PROMPT"] = "0";
   spec.env["GIT_PAGER"] = "cat";
-  if (auto folder = ceiling(repository.path)) {
+  if (auto folder = ceiling_of(repository.path)) {
     spec.env["GIT_CEILING_DIRECTORIES"] = std::move(folder);
   }
   if (options.access == Access::read) spec.env["GIT_OPTIONAL_LOCKS"] = "0";

@@ -1,6 +1,7 @@
 #pragma once
 // Real repositories for tests, shut off from the configuration of the machine and its user.
 
+#include "base/text.h"
 #include "git/git.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -30,6 +31,32 @@ inline void write_file(const std::filesystem::path& file, std::string_view text)
   std::filesystem::create_directories(file.parent_path());
   std::ofstream(file, std::ios::binary) << text;
 }
+
+// Writes down the calls of git while it lives, by a program of that name that comes first in PATH.
+class CountedGit {
+ public:
+  explicit CountedGit(const std::filesystem::path& root)
+      : log_(root / "calls"), path_(::getenv("PATH")) {
+    const auto program = root / "counted/git";
+    write_file(program, "#!/bin/sh\necho \"$*\" >>'" + log_.string() + "'\nPATH='" + path_ +
+                            "' exec git \"$@\"\n");
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    ::setenv("PATH", (program.parent_path().string() + ":" + path_).c_str(), 1);
+  }
+  CountedGit(const CountedGit&) = delete;
+  CountedGit& operator=(const CountedGit&) = delete;
+  ~CountedGit() { ::setenv("PATH", path_.c_str(), 1); }
+
+  std::vector<std::string> calls() const {
+    auto lines = split(contents(log_), '\n');
+    lines.pop_back();
+    return lines;
+  }
+
+ private:
+  std::filesystem::path log_;
+  std::string path_;
+};
 
 // A home without configuration, a folder whose name has what paths of users have, and a loop.
 class GitTest : public testing::Test {

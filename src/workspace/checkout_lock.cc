@@ -1,13 +1,16 @@
 #include "workspace/checkout_lock.h"
 
 #include "base/fault.h"
+#include "base/log.h"
 #include "base/text.h"
+#include "git/discovery.h"
 #include "git/git.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
 
 #include <cerrno>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -46,7 +49,14 @@ std::vector<std::string> living_holders(const fs::path& folder) {
 }
 
 Result<CheckoutLock> lock_in(const fs::path& folder, Mode mode, const std::string& run) {
-  fs::create_directories(folder / "holders");
+  std::error_code error;
+  fs::create_directories(folder / "holders", error);
+  if (error == std::errc::permission_denied || error == std::errc::read_only_file_system) {
+    return fail(ErrorCode::permission_denied,
+                fmt::format("'{}' cannot be made, so nobody can see that this checkout is in use",
+                            to_utf8(folder.string())));
+  }
+  if (error) throw_errno("making the folder '" + folder.string() + "'", error.value());
   auto lock = open_lock(folder / "checkout.lock");
   if (!try_lock(lock, mode == Mode::branch ? LOCK_EX : LOCK_SH)) {
     const auto holders = join(living_holders(folder / "holders"), ", ");
@@ -59,6 +69,17 @@ Result<CheckoutLock> lock_in(const fs::path& folder, Mode mode, const std::strin
   auto holder = open_lock(holder_path);
   try_lock(holder, LOCK_EX);
   return CheckoutLock(std::move(lock), std::move(holder), holder_path);
+}
+
+// The .git folder of this working tree, or nothing. Every run asks for it, so a plain repository is
+// not asked about of git.
+Task<std::optional<fs::path>> find_git_dir(boost::asio::any_io_executor executor,
+                                           fs::path project) {
+  const auto trace = git::look_for_repository(project);
+  if (trace.kind == git::Trace::Kind::plain) co_return trace.path;
+  const auto layout = co_await git::find_repository({executor, project});
+  if (!layout) co_return std::nullopt;
+  co_return layout->git_dir;
 }
 
 }  // namespace
@@ -95,12 +116,17 @@ void CheckoutLock::release() {
 Task<Result<CheckoutLock>> lock_checkout(boost::asio::any_io_executor executor, BlockingPool& pool,
                                          fs::path project, Mode mode, std::string run) {
   if (mode == Mode::worktree) co_return CheckoutLock();
-  const auto layout = co_await git::find_repository(git::Repository{executor, project});
+  const auto git_dir = co_await find_git_dir(executor, project);
   // Without a repository there is no branch to be switched, and whatever is wrong with it is said
   // by setup_workspace.
-  if (!layout) co_return CheckoutLock();
-  const auto folder = layout->git_dir / "agentcmd";
-  co_return co_await pool.run([=] { return lock_in(folder, mode, run); });
+  if (!git_dir) co_return CheckoutLock();
+  const auto folder = *git_dir / "agentcmd";
+  auto lock = co_await pool.run([=] { return lock_in(folder, mode, run); });
+  if (!lock && lock.error().code == ErrorCode::permission_denied && mode == Mode::stay) {
+    log::warn("workspace.checkout_not_locked", {{"reason", lock.error().message}});
+    co_return CheckoutLock();
+  }
+  co_return lock;
 }
 
 }  // namespace agentcmd::workspace

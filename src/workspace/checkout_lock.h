@@ -34,8 +34,9 @@ class CheckoutLock {
   std::filesystem::path holder_path_;
 };
 
-// conflict names the runs that hold it. Holds nothing, and succeeds, where the project is in no
-// repository.
+// conflict names the runs that hold it; permission_denied where the lock cannot be made. Holds
+// nothing, and succeeds, where the project is in no repository, and in mode stay also where the
+// repository is read-only.
 Task<Result<CheckoutLock>> lock_checkout(boost::asio::any_io_executor executor, BlockingPool& pool,
                                          std::filesystem::path project, Mode mode, std::string run);
 

@@ -40,10 +40,28 @@ void write_all(int fd, std::string_view text, const std::string& name) {
   }
 }
 
+std::string missing_lines(std::string_view text) {
+  const auto lines = split(text, '\n');
+  std::string missing;
+  for (const auto pattern : patterns) {
+    const bool listed =
+        std::ranges::any_of(lines, [&](const std::string& line) { return trim(line) == pattern; });
+    if (!listed) missing += std::string(pattern) + "\n";
+  }
+  return missing;
+}
+
+// Nearly always so; whoever only reads needs no lock, and no right to write.
+bool lists_all(const std::filesystem::path& path) {
+  const process::UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  return file.valid() && missing_lines(read_all(file.get(), path.string())).empty();
+}
+
 }  // namespace
 
 Result<void> exclude_own_files(const std::filesystem::path& common_dir) {
   const auto path = common_dir / "info" / "exclude";
+  if (lists_all(path)) return {};
   std::error_code ignored;
   std::filesystem::create_directories(path.parent_path(), ignored);
   const process::UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
@@ -60,13 +78,7 @@ Result<void> exclude_own_files(const std::filesystem::path& common_dir) {
     if (errno != EINTR) throw_errno("locking '" + path.string() + "'", errno);
   }
   const auto text = read_all(file.get(), path.string());
-  const auto lines = split(text, '\n');
-  std::string added;
-  for (const auto pattern : patterns) {
-    const bool listed =
-        std::ranges::any_of(lines, [&](const std::string& line) { return trim(line) == pattern; });
-    if (!listed) added += std::string(pattern) + "\n";
-  }
+  auto added = missing_lines(text);
   if (added.empty()) return {};
   if (!text.empty() && !text.ends_with('\n')) added.insert(0, "\n");
   write_all(file.get(), added, path.string());

@@ -20,19 +20,23 @@ constexpr std::array mode_names{
     std::pair{Mode::worktree, std::string_view("worktree")},
 };
 
-Task<Result<Workspace>> setup_stay(asio::any_io_executor executor, WorkspaceRequest request,
-                                   Result<git::Layout> layout) {
+// In mode stay a repository that cannot be written to is no obstacle.
+Task<Result<Workspace>> setup_stay(asio::any_io_executor executor, BlockingPool& pool,
+                                   WorkspaceRequest request) {
   Workspace workspace;
   workspace.mode = Mode::stay;
   workspace.id = workspace_id(request.run, request.key);
   workspace.project = request.project;
   workspace.working_dir = request.project;
-  if (!layout) co_return workspace;
-  const auto head = co_await git::read_head({executor, request.project});
-  if (!head) co_return workspace;
-  workspace.branch = head->branch.value_or("");
-  workspace.base = head->branch.value_or(head->commit.value_or(""));
-  workspace.base_commit = head->commit.value_or("");
+  const auto checkout = co_await git::read_checkout({executor, request.project});
+  if (!checkout) co_return workspace;
+  const auto common_dir = checkout->layout.common_dir;
+  const auto excluded = co_await pool.run([common_dir] { return exclude_own_files(common_dir); });
+  if (!excluded) log::warn("workspace.exclude_not_written", {{"reason", excluded.error().message}});
+  const auto& head = checkout->head;
+  workspace.branch = head.branch.value_or("");
+  workspace.base = head.branch.value_or(head.commit.value_or(""));
+  workspace.base_commit = head.commit.value_or("");
   co_return workspace;
 }
 
@@ -43,6 +47,7 @@ Task<Result<FinalizeReport>> finalize_stay(asio::any_io_executor executor, Works
   const auto head = co_await git::read_head(repository);
   if (!head || !head->commit) co_return report;
   report.branch = head->branch.value_or("");
+  if (*head->commit == workspace.base_commit) co_return report;
   const auto stat = co_await git::diffstat(repository, workspace.base_commit, *head->commit);
   if (stat) report.diffstat = *stat;
   co_return report;
@@ -169,7 +174,8 @@ std::string list_paths(const std::vector<git::StatusEntry>& entries) {
 Task<Result<bool>> is_on_no_branch(git::Repository repository, std::string commit) {
   const auto branches = co_await git::branches_containing(std::move(repository), std::move(commit));
   if (!branches) co_return tl::unexpected(branches.error());
-  co_return branches->empty();
+  const bool lost = branches->empty();
+  co_return lost;
 }
 
 Task<std::optional<Record>> open_record(Site site, std::string id, Mode mode) {
@@ -236,24 +242,19 @@ Task<Result<BranchPlan>> plan_branch(Site site, WorkspaceRequest request) {
 Task<Result<Workspace>> setup_workspace(asio::any_io_executor executor, BlockingPool& pool,
                                         WorkspaceRequest request) {
   if (auto checked = check_request(request); !checked) co_return tl::unexpected(checked.error());
-  const auto layout = co_await git::find_repository({executor, request.project});
-  if (layout) {
-    const auto common_dir = layout->common_dir;
-    const auto excluded = co_await pool.run([common_dir] { return exclude_own_files(common_dir); });
-    if (!excluded && request.mode != Mode::stay) co_return tl::unexpected(excluded.error());
-    if (!excluded) {
-      log::warn("workspace.exclude_not_written", {{"reason", excluded.error().message}});
-    }
-  }
   if (request.mode == Mode::stay) {
-    co_return co_await setup_stay(executor, std::move(request), layout);
+    co_return co_await setup_stay(executor, pool, std::move(request));
   }
+  auto layout = co_await git::find_repository({executor, request.project});
   if (!layout) {
-    auto error = layout.error();
+    auto& error = layout.error();
     error.message = fmt::format("mode {} needs a git repository: {}, or use --mode stay",
                                 to_string(request.mode), error.message);
     co_return tl::unexpected(std::move(error));
   }
+  const auto common_dir = layout->common_dir;
+  const auto excluded = co_await pool.run([common_dir] { return exclude_own_files(common_dir); });
+  if (!excluded) co_return tl::unexpected(excluded.error());
   const Site site{executor, pool, *layout};
   if (request.mode == Mode::branch) co_return co_await setup_branch(site, std::move(request));
   co_return co_await setup_worktree(site, std::move(request));

@@ -1,5 +1,7 @@
 #include "workspace/workspace.h"
 
+#include "base/text.h"
+#include "workspace/checkout_lock.h"
 #include "workspace/exclude.h"
 #include "workspace/record.h"
 #include "workspace/test_support.h"
@@ -38,6 +40,32 @@ TEST_F(Stay, NeedsNoRepositoryAndNoCommit) {
   EXPECT_EQ(made(asked).base_commit, "");
   asked.project = root_ / "nowhere";
   EXPECT_EQ(setup(asked).error().code, ErrorCode::not_found);
+}
+
+// A short run must not spend its time on git.
+TEST_F(Stay, AsksGitTwiceAndOutsideOfARepositoryNever) {
+  auto outside = request(Mode::stay);
+  outside.project = root_ / "outside";
+  fs::create_directories(outside.project);
+  made(request(Mode::stay));
+  const git::CountedGit counted(root_);
+  {
+    const auto lock =
+        wait(lock_checkout(io_.get_executor(), pool_, project_, Mode::stay, "rabcdefghijk"));
+    ASSERT_TRUE(lock && lock->holds());
+    finalized(made(request(Mode::stay)));
+  }
+  EXPECT_EQ(counted.calls().size(), 2U) << join(counted.calls(), "\n");
+  ASSERT_TRUE(wait(lock_checkout(io_.get_executor(), pool_, outside.project, Mode::stay, "r2")));
+  finalized(made(outside));
+  EXPECT_EQ(counted.calls().size(), 2U) << join(counted.calls(), "\n");
+}
+
+TEST_F(Stay, ReportsWhatTheRunCommitted) {
+  const auto workspace = made(request(Mode::stay));
+  write_file(project_ / "new", "a\nb\n");
+  commit(project_, "second");
+  EXPECT_EQ(finalized(workspace).diffstat, (git::Diffstat{1, 2, 0}));
 }
 
 TEST_F(Worktree, TheUsersCheckoutIsUnchangedByteForByte) {
