@@ -1,6 +1,7 @@
 // runs_bench LIBEXEC RUNS STEPS: steps per second of RUNS runs of STEPS closures each, in one
-// process, beside what the disk alone needs for an fdatasync. Data goes to the folder that
-// BENCH_DIR names, else to the current one: /tmp is often no disk.
+// process, beside what the disk alone needs for an fdatasync; in a second line, the CPU time of
+// each thread and child. Data goes to the folder that BENCH_DIR names, else to the current one:
+// /tmp is often no disk.
 
 #include "async/task_group.h"
 #include "runtime/driver.h"
@@ -10,6 +11,7 @@
 #include <boost/asio/use_future.hpp>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +20,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -41,9 +44,42 @@ double seconds_since(steady_clock::time_point start) {
   return std::chrono::duration<double>(steady_clock::now() - start).count();
 }
 
+double seconds_on_cpu(const fs::path& task) {
+  double nanoseconds = 0;
+  std::ifstream(task / "schedstat") >> nanoseconds;
+  return nanoseconds / 1e9;
+}
+
+std::string name_of(const fs::path& task) {
+  std::string name;
+  std::getline(std::ifstream(task / "comm"), name);
+  return name;
+}
+
+// Seconds by thread of this process, by living child, and of all children that have ended.
+std::map<std::string, double> cpu_times() {
+  rusage ended{};
+  getrusage(RUSAGE_CHILDREN, &ended);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  std::map<std::string, double> times{
+      {"ended children", seconds(ended.ru_utime) + seconds(ended.ru_stime)}};
+  for (const auto& thread : fs::directory_iterator("/proc/self/task")) {
+    times[name_of(thread)] += seconds_on_cpu(thread);
+    std::ifstream children(thread.path() / "children");
+    for (std::string child; children >> child;) {
+      const auto process = fs::path("/proc") / child;
+      for (const auto& task : fs::directory_iterator(process / "task"))
+        times[name_of(process)] += seconds_on_cpu(task);
+    }
+  }
+  return times;
+}
+
 class Bench {
  public:
-  Bench(fs::path libexec, int steps) : libexec_(std::move(libexec)), steps_(steps) {
+  Bench(const fs::path& libexec, int steps) : libexec_(fs::absolute(libexec)), steps_(steps) {
     const char* named = std::getenv("BENCH_DIR");
     auto pattern = (fs::absolute(named != nullptr ? named : ".") / "runs-bench-XXXXXX").native();
     if (mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("no folder " + pattern);
@@ -81,13 +117,15 @@ class Bench {
 
   // Seconds from the first to the last of the runs, all started at once.
   double drive(int count) {
+    const auto made = wait(script::make_bundle(io_.get_executor(), libexec_, root_ / "project",
+                                               file(), home_.bundles()));
+    if (!made) throw std::runtime_error(made.error().message);
+    const auto& bundle = *made;
     runtime::DriverOptions options{.home = home_, .libexec = libexec_};
     auto driver = *wait(
         runtime::start_driver(io_.get_executor(), *store_, clock_, random_, std::move(options)));
-    const auto bundle = wait(script::make_bundle(io_.get_executor(), libexec_, root_ / "project",
-                                                 file(), home_.bundles()))
-                            .value();
     wait(drive_one(*driver, new_run(bundle, 1)));  // starts the worker and warms it
+    const auto cpu = cpu_times();
     const auto start = steady_clock::now();
     {
       TaskGroup group(io_.get_executor());
@@ -96,6 +134,8 @@ class Bench {
       wait(group.join());
     }
     const auto seconds = seconds_since(start);
+    cpu_ = cpu_times();
+    for (const auto& [name, before] : cpu) cpu_[name] -= before;
     wait(driver->stop());
     driver.reset();
     wait(store_->log().stop());
@@ -103,6 +143,9 @@ class Bench {
       throw std::runtime_error(fmt::format("{} of {} runs completed", completed_, count + 1));
     return seconds;
   }
+
+  // What drive() used, by name.
+  const std::map<std::string, double>& cpu() const { return cpu_; }
 
  private:
   fs::path file() const { return root_ / "project/.agent/workflows/definitions/steps.ts"; }
@@ -136,6 +179,7 @@ class Bench {
   fs::path libexec_;
   int steps_;
   int completed_ = 0;
+  std::map<std::string, double> cpu_;
   fs::path root_;
   store::Home home_;
   std::unique_ptr<store::Store> store_;
@@ -155,6 +199,9 @@ int run(std::span<char*> arguments) {
   const double seconds = bench.drive(runs);
   const double all = static_cast<double>(runs) * steps;
   fmt::print("{:.0f} {:.0f} {:.1f}\n", all / seconds, disk, 1e6 * seconds / all);
+  fmt::print("CPU, µs a step:");
+  for (const auto& [name, used] : bench.cpu()) fmt::print(" {} {:.1f};", name, 1e6 * used / all);
+  fmt::print("\n");
   return 0;
 }
 

@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 
+#include <pthread.h>
+
 #include <utility>
 
 namespace agentcmd::store {
@@ -19,7 +21,9 @@ Reader::Reader(boost::asio::any_io_executor executor, const Home& home)
     : executor_(std::move(executor)),
       home_(home),
       blobs_(home.blobs()),
-      thread_(&Reader::loop, this) {}
+      thread_(&Reader::loop, this) {
+  pthread_setname_np(thread_.native_handle(), "store.read");
+}
 
 Reader::~Reader() {
   {

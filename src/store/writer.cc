@@ -4,6 +4,7 @@
 #include "base/limits.h"
 
 #include <boost/asio/post.hpp>
+#include <pthread.h>
 
 #include <utility>
 #include <variant>
@@ -31,7 +32,9 @@ Writer::Writer(asio::any_io_executor executor, const Home& home,
       committed_(std::move(committed)),
       connection_(std::move(connection)),
       lock_(home),
-      thread_(&Writer::loop, this) {}
+      thread_(&Writer::loop, this) {
+  pthread_setname_np(thread_.native_handle(), "store.write");
+}
 
 Writer::~Writer() {
   {
