@@ -46,11 +46,11 @@ const known: Record<string, new (message: string) => Error> = {
 const mapped = new WeakSet<Error>();
 
 /** `site` is where the step was asked for: shown when the failure has no stack of its own. */
-export function errorOf(failure: Failure, site: Error): Error {
+export function errorOf(failure: Failure, site?: Error): Error {
   const Kind = known[failure.name] ?? Error;
   const error = new Kind(failure.message);
   if (error.name !== failure.name) hidden(error, "name", failure.name);
-  hidden(error, "stack", failure.stack || site.stack || "");
+  hidden(error, "stack", failure.stack || site?.stack || "");
   if (failure.stack) mapped.add(error);
   return error;
 }

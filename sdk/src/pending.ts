@@ -11,7 +11,8 @@ interface Entry {
   scope: Scope;
   /** Asked for while the run ends: a cancellation does not touch it any more. */
   shielded: boolean;
-  site: Error;
+  /** Where it was asked for: for failures that bring no stack. */
+  site: Error | undefined;
   resolve(value: unknown): void;
   reject(error: Error): void;
 }
@@ -33,10 +34,11 @@ export function shield(): void {
   shielding = true;
 }
 
-export function waitFor(key: string, kind: Entry["kind"]): Promise<unknown> {
+/** `site` is made only for what may fail without a stack of its own: to capture one takes longer than all else here. */
+export function waitFor(key: string, kind: Entry["kind"], site?: Error): Promise<unknown> {
   const scope = currentScope();
   const promise = new Promise((resolve, reject) => {
-    open.set(key, { key, kind, scope, shielded: shielding, site: new Error(`asked for ${key}`), resolve, reject });
+    open.set(key, { key, kind, scope, shielded: shielding, site, resolve, reject });
   });
   return returningTo(scope, promise);
 }
@@ -48,7 +50,7 @@ export function callAfter(key: string, callback: () => void): void {
     enter(scope);
     callback();
   };
-  open.set(key, { key, kind: "timer", scope, shielded: shielding, site: new Error(), resolve, reject: () => {} });
+  open.set(key, { key, kind: "timer", scope, shielded: shielding, site: undefined, resolve, reject: () => {} });
 }
 
 /** A job for something that is not waited for any more is history that came too late: nothing happens. */

@@ -38,7 +38,7 @@ export function askFor(type: string, id: string, request: Request): Promise<unkn
   const scope = here();
   const input = encode({ config: request.config, options: optionsOf(request.options, what) }, `${what} was given`);
   const key = request.key ?? keyOf(scope.path, id);
-  const promise = waitFor(key, "step");
+  const promise = waitFor(key, "step", new Error(`asked for ${key}`));
   command({ c: "step", key, type, name: request.name ?? id, phase: scope.phase, input });
   return promise;
 }
