@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -276,7 +277,8 @@ TEST_F(WorkerTest, TheProcessHoldsNothingOfOurs) {
   std::ifstream environment("/proc/" + std::to_string(pid) + "/environ");
   std::string text;
   std::getline(environment, text);
-  EXPECT_EQ(text, std::string("TZ=UTC\0LANG=C.UTF-8\0", 20));
+  std::ranges::replace(text, '\0', ' ');
+  EXPECT_EQ(text, "TZ=UTC LANG=C.UTF-8 JSC_thresholdForOptimizeAfterWarmUp=10000 ");
   auto files = open_files(pid);
   EXPECT_EQ(files[0], "/dev/null");
   EXPECT_EQ(files[1], "/dev/null");
