@@ -31,10 +31,12 @@ ExitRecord Supervision::run(const OutOfMemory& out_of_memory) {
       break;
     }
     wait_for_something();
-    // First the dead: a stop that comes after the end changes nothing.
+    // A SIGCHLD that is read announces a death that the next line sees; one that comes later ends
+    // the next wait. The dead come before the requests: a stop after the end changes nothing.
+    const Requests requests = read_signals();
     container_.reap();
     if (container_.all_gone()) break;
-    take_signals();
+    obey(requests);
     transfer();
     check_time();
   }
@@ -51,14 +53,22 @@ void Supervision::wait_for_something() const {
   ::poll(fds.data(), fds.size(), ms_to_next_deadline());
 }
 
-void Supervision::take_signals() {
+Supervision::Requests Supervision::read_signals() const {
+  Requests requests;
   signalfd_siginfo info;
   while (::read(signal_fd_, &info, sizeof info) == sizeof info) {
     const auto number = static_cast<int>(info.ssi_signo);
-    if (number == stop_signal) stop(Stop::cancelled);
-    if (number == kill_now_signal) kill(Stop::cancelled);
-    if (number == SIGTERM) stop(Stop::told_to_end);
+    if (number == stop_signal) requests.stop = true;
+    if (number == kill_now_signal) requests.kill_now = true;
+    if (number == SIGTERM) requests.end = true;
   }
+  return requests;
+}
+
+void Supervision::obey(const Requests& requests) {
+  if (requests.stop) stop(Stop::cancelled);
+  if (requests.kill_now) kill(Stop::cancelled);
+  if (requests.end) stop(Stop::told_to_end);
 }
 
 void Supervision::transfer() {

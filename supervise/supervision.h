@@ -26,8 +26,16 @@ class Supervision {
  private:
   enum class Stop { none, timed_out, cancelled, output_limit, told_to_end };
 
+  // What the signals that came ask for.
+  struct Requests {
+    bool stop = false;
+    bool kill_now = false;
+    bool end = false;
+  };
+
   void wait_for_something() const;
-  void take_signals();
+  Requests read_signals() const;
+  void obey(const Requests& requests);
   void transfer();
   void check_time();
   void stop(Stop why);

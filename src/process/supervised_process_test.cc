@@ -34,6 +34,17 @@ TEST_F(Supervised, ExitStatusAndBothStreamsAreKept) {
   EXPECT_TRUE(processes().empty());
 }
 
+// The supervisor wakes for the closed streams and, a moment later, for the death. Many times,
+// because it is about that moment.
+TEST_F(Supervised, AnEndRightBehindTheClosedStreamsIsNotMissed) {
+  for (int i = 0; i < 100; ++i) {
+    auto closing = shell("exec >&- 2>&-; exit 0");
+    closing.dir = dir_ / fmt::format("attempt-{}", i);
+    closing.timeout = 20s;
+    ASSERT_LT(finish(std::move(closing)).duration, 20s) << "attempt " << i;
+  }
+}
+
 TEST_F(Supervised, ASignalThatIsNotOursIsNamed) {
   const Exit exit = finish(shell("kill -SEGV $$"));
   EXPECT_EQ(exit.cause, ExitCause::signalled);
