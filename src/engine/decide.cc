@@ -1,6 +1,9 @@
 #include "engine/decide.h"
 
 #include "base/check.h"
+#include "engine/retry.h"
+
+#include <fmt/format.h>
 
 #include <set>
 #include <utility>
@@ -25,15 +28,18 @@ using history::Note;
 using history::RunCancelled;
 using history::RunCompleted;
 using history::RunFailed;
+using history::RunPaused;
 using history::ScheduleStep;
 using history::StartGate;
 using history::StartTimer;
 using history::StartWait;
 using history::StepCancelled;
 using history::StepCompleted;
+using history::StepFailed;
 using history::StepKey;
 using history::StepScheduled;
 using history::StepStarted;
+using history::StepTimedOut;
 using history::TimerCancelled;
 using history::TimerFired;
 using history::TimerStarted;
@@ -212,6 +218,31 @@ Decision decide(const RunState& state, const std::vector<Command>& commands,
   Decider decider(state, take_slot);
   for (const auto& command : commands) std::visit(decider, command);
   return decider.take();
+}
+
+std::vector<Detail> after_failure(const RunState& state, Time at, const Detail& ended) {
+  const auto* timed_out = std::get_if<StepTimedOut>(&ended);
+  const auto failed = timed_out != nullptr ? StepFailed{.key = timed_out->key,
+                                                        .attempt = timed_out->attempt,
+                                                        .failure = timed_out->failure}
+                                           : std::get<StepFailed>(ended);
+  const auto& step = state.steps.at(failed.key);
+  const auto policy = retry_policy(step.type, step.input);
+  if (timed_out != nullptr && !policy.timeouts) return {ended};
+  auto again = failed;
+  again.retry = true;
+  if (const auto wait = wait_before_retry(policy, failed.failure, step.failures + 1)) {
+    again.retry_at = at + *wait;
+    return {again};
+  }
+  if (!policy.pause || failed.failure.final) return {ended};
+  const auto message = fmt::format(
+      "Step '{}' failed {} times, the last time with: {}\nLook at the cause, then `agentcmd runs "
+      "resume` tries once more; `agentcmd runs cancel` gives up.",
+      failed.key.text, step.failures + 1, failed.failure.message);
+  return {again, RunPaused{.reason = "exhausted",
+                           .message = message,
+                           .detail = {to_text({{"step", failed.key.text}})}}};
 }
 
 std::vector<Detail> known_of(const RunState& state) {

@@ -32,6 +32,12 @@ Decision decide(const RunState& state, const std::vector<history::Command>& comm
 // As Decision::known, for all that `state` has open: after a restart.
 std::vector<history::Detail> known_of(const RunState& state);
 
+// What an attempt that threw or timed out leads to: another attempt later, the error for the
+// workflow, or a pause until somebody has looked. `ended` is a StepFailed without `retry`, or a
+// StepTimedOut, of a step that is open.
+std::vector<history::Detail> after_failure(const RunState& state, Time at,
+                                           const history::Detail& ended);
+
 // The details as the next events of the run.
 std::vector<history::Event> number(const RunState& state, Time at,
                                    std::vector<history::Detail> details);

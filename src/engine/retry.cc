@@ -1,5 +1,7 @@
 #include "engine/retry.h"
 
+#include "engine/memo.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -20,6 +22,7 @@ Milliseconds wait_or(const Json& object, std::string_view key, Milliseconds othe
 
 RetryPolicy retry_policy(std::string_view type, const JsonText& input) {
   RetryPolicy policy;
+  if (is_system_step(type)) policy.attempts = 1;  // its refusals are about what was asked for
   // A lost conversation costs money and time: somebody should look first.
   policy.pause = type == "agent" || type == "ai";
   const auto parsed = parse_trusted(input.text, "input of a step");

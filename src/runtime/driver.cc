@@ -155,15 +155,32 @@ class LocalDriver final : public Driver {
     }
   }
 
+  static void carry_out(RunActor& actor, const store::Request& request) {
+    const auto data = parse_trusted(request.data.text, "a request");
+    const auto by = string_or(data, "by", request.kind);
+    if (request.kind == "cancel") {
+      actor.request_cancel(by);
+    } else if (request.kind == "pause") {
+      actor.request_pause(by);
+    } else if (request.kind == "resume") {
+      actor.request_resume(by);
+    } else if (request.kind == "gate") {
+      actor.decide_gate({.key = {string_or(data, "key")},
+                         .approved = bool_or(data, "approved"),
+                         .option = string_or(data, "option"),
+                         .by = by,
+                         .reason = string_or(data, "reason")});
+    } else {
+      log::warn("driver.unknown_request", {{"kind", request.kind}});
+    }
+  }
+
   Task<> take_requests(RunId run) {
     const auto requests = co_await store_.requests().pending(run);
     for (const auto& request : requests) {
       const auto actor = actors_.find(run);
       if (actor == actors_.end()) co_return;
-      if (request.kind == "cancel") {
-        const auto data = parse_trusted(request.data.text, "a request");
-        actor->second->request_cancel(string_or(data, "by", "runs cancel"));
-      }
+      carry_out(*actor->second, request);
       co_await store_.requests().done(request.id);
     }
   }

@@ -58,13 +58,16 @@ struct DriverOptions {
   std::filesystem::path libexec;
   std::vector<Secret> secrets;  // of the configuration; redacted in what steps record
   Observer* observer = nullptr;
+  // Whether drive() goes on waiting where only a person can go on: for the answer to a gate, or for
+  // the end of a pause.
+  bool wait_when_paused = false;
 };
 
 // How driving a run ended.
 struct Driven {
-  store::RunStatus status = store::RunStatus::failed;  // terminal, or paused
-  std::string reason;   // of a pause: "lost", "nondeterminism", ... (history::RunPaused)
-  std::string message;  // why failed or paused: for the user
+  store::RunStatus status = store::RunStatus::failed;  // terminal, paused, or waiting (at a gate)
+  std::string reason;   // of a pause: "lost", "nondeterminism", ... (history::RunPaused); "gate"
+  std::string message;  // why failed, paused or waiting: for the user
   JsonText result;      // when completed
 };
 
@@ -81,8 +84,9 @@ class Driver {
   // failed_precondition if the run has ended.
   virtual Task<Result<void>> adopt(history::RunId run) = 0;
 
-  // Executes a run that this driver owns until it ends or pauses. A paused run is resumed first,
-  // when `resume` says so. Errors: conflict when another driver took the run over meanwhile.
+  // Executes a run that this driver owns until it ends, pauses or only waits at a gate. A paused
+  // run is resumed first, when `resume` says so. Errors: conflict when another driver took the run
+  // over meanwhile.
   virtual Task<Result<Driven>> drive(history::RunId run, bool resume) = 0;
 
   // Asks for cancellation with clean-up. Durable; the end is seen through drive().

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "engine/decide.h"
 #include "engine/replay.h"
 
@@ -16,6 +17,9 @@ namespace agentcmd::runtime {
 using history::Completion;
 using history::Detail;
 using history::Event;
+using history::EventReceived;
+using history::GateCancelled;
+using history::GateDecided;
 using history::Job;
 using history::RunCancelled;
 using history::RunCancelRequested;
@@ -35,6 +39,8 @@ using history::StepStarted;
 using history::StepTimedOut;
 using history::TimerCancelled;
 using history::TimerFired;
+using history::WaitCancelled;
+using history::WaitTimedOut;
 
 namespace {
 
@@ -143,7 +149,7 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
     if (!failed) co_return tl::unexpected(failed.error());
     co_return driven();
   }
-  const auto begun = was_paused ? co_await this->resume() : Result<void>();
+  const auto begun = was_paused ? co_await this->resume("resume") : Result<void>();
   if (!begun) co_return tl::unexpected(begun.error());
   if (!state_.started && !state_.paused) {
     post({RunStarted{}});
@@ -171,11 +177,11 @@ Task<Result<void>> RunActor::hold_checkout() {
 
 // Tells the code what came during the pause, and records its answer together with the end of the
 // pause.
-Task<Result<void>> RunActor::resume() {
+Task<Result<void>> RunActor::resume(std::string by) {
   std::vector<Job> unseen;
   unseen.reserve(state_.unseen.size());
   for (const auto& event : state_.unseen) unseen.push_back(engine::job_of(event, state_.created));
-  co_return co_await turn({RunResumed{.by = "resume", .code_hash = state_.code_hash}},
+  co_return co_await turn({RunResumed{.by = std::move(by), .code_hash = state_.code_hash}},
                           std::move(unseen));
 }
 
@@ -185,12 +191,15 @@ Task<Result<void>> RunActor::run_until_end() {
     Result<void> done;
     if (force_cancel_ && attempts_.empty()) {
       done = co_await force_cancel();
-    } else if (state_.paused && !inbox_.empty()) {
-      done = co_await append_details(std::exchange(inbox_, {}));
-    } else if (state_.paused && attempts_.empty()) {
+    } else if (!inbox_.empty() || (!state_.paused && !closure_jobs_.empty())) {
+      done = co_await take_inbox();
+    } else if (state_.paused && resume_by_) {
+      done = co_await resume(*std::exchange(resume_by_, std::nullopt));
+      if (done && !state_.paused) recover_open_steps();
+    } else if (state_.paused && !is_anything_under_way() && !services_.options.wait_when_paused) {
       co_return Result<void>();
-    } else if (!state_.paused && (!inbox_.empty() || !closure_jobs_.empty())) {
-      done = co_await turn(std::exchange(inbox_, {}), {});
+    } else if (is_waiting_for_people_only() && !services_.options.wait_when_paused) {
+      co_return Result<void>();
     } else if (ending_ && attempts_.empty()) {
       done = co_await append_details({*std::exchange(ending_, std::nullopt)});
     } else if (!state_.paused && !is_waiting_for_something()) {
@@ -210,7 +219,18 @@ Task<Result<void>> RunActor::run_until_end() {
 }
 
 bool RunActor::is_waiting_for_something() const {
-  return !state_.steps.empty() || !state_.timers.empty() || ending_ || force_cancel_;
+  return !state_.steps.empty() || !state_.timers.empty() || !state_.waits.empty() ||
+         !state_.gates.empty() || ending_ || force_cancel_;
+}
+
+bool RunActor::is_waiting_for_people_only() const {
+  return !state_.paused && !state_.gates.empty() && state_.steps.empty() && state_.timers.empty() &&
+         state_.waits.empty() && !ending_ && !force_cancel_;
+}
+
+// A closure without its context never ends.
+bool RunActor::is_anything_under_way() const {
+  return !attempts_.empty() || (!closures_.empty() && warm_generation_ != 0);
 }
 
 RunActor::Turn RunActor::begin_turn(Details details, std::vector<Job> unseen) {
@@ -237,6 +257,7 @@ std::vector<StepKey> RunActor::answer(Turn& turn, const Completion& completion) 
     turn.events.push_back(std::move(event));
   }
   if (decision.ending) ending_ = std::move(decision.ending);
+  post(std::move(decision.known));
   return decision.stop;
 }
 
@@ -267,7 +288,16 @@ Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
       co_return flushed;
     }
     if (!commit_) begin_commit(std::exchange(batch, {}));
-    current = begin_turn(ends_of(completion->closures), {});
+    auto ends = settled(ends_of(completion->closures));
+    if (std::ranges::any_of(ends,
+                            [](const Detail& end) { return as<RunPaused>(end) != nullptr; })) {
+      const auto flushed = co_await flush(std::move(batch));
+      post(std::move(ends));
+      co_return flushed;
+    }
+    current = begin_turn(std::move(ends), {});
+    completion.reset();
+    if (current.jobs.empty()) continue;  // all of them threw, and are tried again later
     completion = co_await try_activate(current.jobs);
     if (!completion) {
       // The context is gone. All that the code has seen must be on disk for its replay.
@@ -341,6 +371,8 @@ Task<Result<void>> RunActor::force_cancel() {
   Details over;
   for (const auto& [key, step] : state_.steps) over.emplace_back(StepCancelled{key});
   for (const auto& [key, timer] : state_.timers) over.emplace_back(TimerCancelled{key});
+  for (const auto& [key, wait] : state_.waits) over.emplace_back(WaitCancelled{key});
+  for (const auto& [key, gate] : state_.gates) over.emplace_back(GateCancelled{key});
   over.emplace_back(RunCancelled{});
   std::ranges::move(apply(at, over), std::back_inserter(events));
   co_return co_await append(std::move(events));
@@ -387,6 +419,41 @@ std::vector<Event> RunActor::apply(Time at, const Details& details) {
   return events;
 }
 
+// Attempts that threw become what the policy of their steps makes of them.
+RunActor::Details RunActor::settled(Details details) {
+  Details all;
+  for (auto& detail : details) {
+    const auto* failed = as<StepFailed>(detail);
+    const bool ended_badly =
+        (failed != nullptr && !failed->retry) || as<StepTimedOut>(detail) != nullptr;
+    if (ended_badly && is_current(detail)) {
+      std::ranges::move(engine::after_failure(state_, now(), detail), std::back_inserter(all));
+    } else {
+      all.push_back(std::move(detail));
+    }
+  }
+  return all;
+}
+
+// What came before a pause is told to the code first, so that nothing which the code asks for in
+// answer to it begins during the pause. What leads to the pause is recorded with it.
+Task<Result<void>> RunActor::take_inbox() {
+  auto details = settled(std::exchange(inbox_, {}));
+  if (state_.paused) co_return co_await append_details(std::move(details));
+  const auto pause = std::ranges::find_if(
+      details, [](const Detail& detail) { return as<RunPaused>(detail) != nullptr; });
+  if (pause == details.end()) co_return co_await turn(std::move(details), {});
+  Details told;
+  Details with_pause;
+  std::partition_copy(details.begin(), pause, std::back_inserter(told),
+                      std::back_inserter(with_pause),
+                      [](const Detail& detail) { return engine::is_job(detail); });
+  std::move(pause, details.end(), std::back_inserter(with_pause));
+  if (told.empty()) co_return co_await append_details(std::move(with_pause));
+  inbox_ = std::move(with_pause);
+  co_return co_await turn(std::move(told), {});
+}
+
 bool RunActor::is_current(const Detail& detail) const {
   if (const auto* started = as<StepStarted>(detail)) {
     const auto step = state_.steps.find(started->key);
@@ -396,13 +463,21 @@ bool RunActor::is_current(const Detail& detail) const {
     const auto step = state_.steps.find(key);
     return step != state_.steps.end() && step->second.running && step->second.attempt == attempt;
   };
-  if (const auto* step = as<StepCompleted>(detail)) return runs(step->key, step->attempt);
+  if (const auto* step = as<StepCompleted>(detail)) {
+    return step->imported ? state_.steps.contains(step->key) : runs(step->key, step->attempt);
+  }
   if (const auto* step = as<StepFailed>(detail)) return runs(step->key, step->attempt);
   if (const auto* step = as<StepTimedOut>(detail)) return runs(step->key, step->attempt);
   if (const auto* step = as<StepLost>(detail)) return runs(step->key, step->attempt);
   if (const auto* step = as<StepCheckpoint>(detail)) return runs(step->key, step->attempt);
   if (const auto* step = as<StepCancelled>(detail)) return state_.steps.contains(step->key);
   if (const auto* timer = as<TimerFired>(detail)) return state_.timers.contains(timer->key);
+  if (const auto* wait = as<WaitTimedOut>(detail)) return state_.waits.contains(wait->key);
+  if (const auto* event = as<EventReceived>(detail)) {
+    return event->wait.empty() || state_.waits.contains({event->wait});
+  }
+  if (const auto* gate = as<GateDecided>(detail)) return state_.gates.contains(gate->key);
+  if (as<RunPaused>(detail) != nullptr) return !state_.paused;
   if (as<RunCancelRequested>(detail) != nullptr) return !state_.cancel_requested;
   return true;
 }
@@ -415,6 +490,15 @@ void RunActor::drop(const Detail& detail) {
   if (granted) services_.slots.release(granted.mapped());
 }
 
+std::string RunActor::gates_message() const {
+  std::vector<std::string> open;
+  for (const auto& [key, gate] : state_.gates) {
+    const auto title = string_or(parse_trusted(gate.gate.text, "gate"), "title");
+    open.push_back(fmt::format("'{}' asks: {}", key.text, title));
+  }
+  return join(open, "\n");
+}
+
 Driven RunActor::driven() const {
   using store::RunStatus;
   if (state_.end) {
@@ -425,6 +509,9 @@ Driven RunActor::driven() const {
       return {.status = RunStatus::failed, .message = failed->failure.message};
     }
     return {.status = RunStatus::cancelled};
+  }
+  if (!state_.paused && !state_.gates.empty()) {
+    return {.status = RunStatus::waiting, .reason = "gate", .message = gates_message()};
   }
   if (!state_.paused) return {.status = RunStatus::running};
   return {.status = RunStatus::paused,
@@ -450,6 +537,22 @@ void RunActor::request_cancel(std::string by) {
     return;
   }
   post({RunCancelRequested{.by = std::move(by)}});
+}
+
+void RunActor::request_pause(std::string by) {
+  const auto message = fmt::format("Paused by {}. `agentcmd runs resume` goes on.", by);
+  post({RunPaused{
+      .reason = "asked", .message = message, .detail = {to_text({{"by", std::move(by)}})}}});
+}
+
+void RunActor::request_resume(std::string by) {
+  if (!state_.paused) return;
+  resume_by_ = std::move(by);
+  news_.notify();
+}
+
+void RunActor::decide_gate(history::GateDecided decision) {
+  post({std::move(decision)});
 }
 
 void RunActor::leave() {

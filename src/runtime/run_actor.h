@@ -56,6 +56,14 @@ class RunActor final : public steps::StepHost {
   // Asks for cancellation with clean-up; a second call ends the run without waiting for clean-up.
   void request_cancel(std::string by);
 
+  // From the next step boundary on nothing new begins; what runs goes on to its end.
+  void request_pause(std::string by);
+  // Ends a pause that drive() is still waiting in, for attempts or by DriverOptions.
+  void request_resume(std::string by);
+
+  // Answers an open gate; nothing happens where it is not open any more.
+  void decide_gate(history::GateDecided decision);
+
   // Makes drive() return as soon as it can, leaving processes and history as they are.
   void leave();
 
@@ -82,7 +90,7 @@ class RunActor final : public steps::StepHost {
   // --- run_actor.cc: the life of a run.
   Task<Result<Driven>> drive_loaded(bool resume);
   Task<Result<Driven>> pause_for_damage(std::string what);
-  Task<Result<void>> resume();
+  Task<Result<void>> resume(std::string by);
   Task<Result<void>> run_until_end();
   struct Turn {
     Time at;
@@ -94,6 +102,7 @@ class RunActor final : public steps::StepHost {
     Result<void> result;
     std::exception_ptr fault;
   };
+  Task<Result<void>> take_inbox();
   Task<Result<void>> turn(Details details, std::vector<history::Job> unseen);
   Turn begin_turn(Details details, std::vector<history::Job> unseen);
   std::vector<history::StepKey> answer(Turn& turn, const history::Completion& completion);
@@ -117,10 +126,14 @@ class RunActor final : public steps::StepHost {
   Task<> load();
   Task<Result<void>> hold_checkout();
   std::vector<history::Event> apply(Time at, const Details& details);
+  Details settled(Details details);
   bool is_current(const history::Detail& detail) const;
   void drop(const history::Detail& detail);
   bool is_waiting_for_something() const;
+  bool is_waiting_for_people_only() const;
+  bool is_anything_under_way() const;
   Driven driven() const;
+  std::string gates_message() const;
   Time now();
 
   // --- run_code.cc: talking to the code.
@@ -142,6 +155,8 @@ class RunActor final : public steps::StepHost {
   Details lost(const history::StepKey& key, std::uint32_t attempt, const std::string& reason);
   void arm_timer();
   void look_at_clock();
+  std::optional<Time> next_moment() const;
+  Details due(Time at) const;
   static Details ends_of(const std::vector<history::ClosureEnd>& ends);
   bool take_slot(const std::string& type);
   steps::RunContext context() const;
@@ -164,6 +179,7 @@ class RunActor final : public steps::StepHost {
   std::vector<history::Job> closure_jobs_;   // closures to begin again with the next activation
   std::optional<history::Detail> ending_;    // the code is done; the end waits for running attempts
   std::optional<history::RunPaused> pause_;  // why the code cannot go on, until that is recorded
+  std::optional<std::string> resume_by_;     // asked for while the run is paused
   bool force_cancel_ = false;
   bool leaving_ = false;
   bool in_turn_ = false;

@@ -18,10 +18,13 @@ using history::Command;
 using history::Completion;
 using history::Event;
 using history::Job;
+using history::MatchWait;
 using history::Note;
 using history::RunPaused;
 using history::ScheduleStep;
+using history::StartGate;
 using history::StartTimer;
+using history::StartWait;
 using history::StepFailed;
 
 namespace {
@@ -31,9 +34,11 @@ namespace {
 std::vector<Command> closing_commands(const std::vector<Command>& commands) {
   std::vector<Command> closing;
   for (const auto& command : commands) {
-    const bool opens = std::holds_alternative<ScheduleStep>(command) ||
-                       std::holds_alternative<StartTimer>(command) ||
-                       std::holds_alternative<Note>(command);
+    const bool opens =
+        std::holds_alternative<ScheduleStep>(command) ||
+        std::holds_alternative<StartTimer>(command) || std::holds_alternative<StartWait>(command) ||
+        std::holds_alternative<MatchWait>(command) || std::holds_alternative<StartGate>(command) ||
+        std::holds_alternative<Note>(command);
     if (!opens) closing.push_back(command);
   }
   return closing;
@@ -137,8 +142,11 @@ Task<bool> RunActor::replay() {
     seen.push_back(event);
   }
   if (jobs.empty()) co_return true;
-  Activation activation{
-      .run = run_, .code_hash = state_.code_hash, .replaying = true, .jobs = std::move(jobs)};
+  Activation activation{.run = run_,
+                        .code_hash = state_.code_hash,
+                        .replaying = true,
+                        .jobs = std::move(jobs),
+                        .patches = state_.patches};
   auto outcome = co_await services_.workers.activate(std::move(activation));
   if (!outcome) {
     co_return cannot_go_on(

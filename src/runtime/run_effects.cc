@@ -14,7 +14,9 @@
 namespace agentcmd::runtime {
 
 using history::ClosureEnd;
+using history::Detail;
 using history::Event;
+using history::GateDecided;
 using history::RunClosureJob;
 using history::RunPaused;
 using history::StepCancelled;
@@ -27,6 +29,7 @@ using history::StepScheduled;
 using history::StepStarted;
 using history::StepTimedOut;
 using history::TimerFired;
+using history::WaitTimedOut;
 
 namespace {
 
@@ -35,6 +38,13 @@ constexpr std::string_view finalize_type = "finalizeWorkspace";
 // A timer that is further away than this is looked at again on the way: the machine may have slept,
 // or its clock been set.
 constexpr auto timer_look_max = std::chrono::minutes(1);
+
+// What the attempt before said last.
+JsonText progress_of(const engine::OpenStep& step) {
+  if (!step.lost_checkpoint) return {"null"};
+  const auto data = parse_trusted(step.lost_checkpoint->text, "checkpoint");
+  return {string_or(data, "progress", "null")};
+}
 
 script::EffectResult refused(std::string_view message) {
   return {.ok = false, .value = {to_text({{"name", "CancelledError"}, {"message", message}})}};
@@ -84,18 +94,20 @@ void RunActor::start_attempt(const StepKey& key, bool recovering) {
     drop(StepStarted{.key = key});
     return;
   }
+  granted_.erase(key);
   const auto& step = found->second;
   if (step.type == engine::closure_type) {
     closures_[key] = {.attempt = step.attempt, .stop = nullptr};
     // The worker begins first attempts by itself.
     if (step.attempt > 1) {
       closure_jobs_.push_back(
-          {.at = last_at_, .what = RunClosureJob{.key = key, .attempt = step.attempt}});
+          {.at = last_at_,
+           .what =
+               RunClosureJob{.key = key, .attempt = step.attempt, .progress = progress_of(step)}});
       news_.notify();
     }
     return;
   }
-  granted_.erase(key);
   const auto* type = steps::find_step_type(step.type);
   if (type == nullptr) {
     post({StepFailed{.key = key,
@@ -110,7 +122,10 @@ void RunActor::start_attempt(const StepKey& key, bool recovering) {
 
 void RunActor::queue_step(const StepKey& key) {
   const auto found = state_.steps.find(key);
-  if (found == state_.steps.end() || found->second.running || queued_.contains(key)) return;
+  if (found == state_.steps.end() || found->second.running || queued_.contains(key) ||
+      granted_.contains(key) || state_.memo.contains(key)) {
+    return;
+  }
   const auto attempt = found->second.attempt + 1;
   if (found->second.type == finalize_type && !attempts_.empty()) {
     held_finalize_ = key;
@@ -129,17 +144,19 @@ void RunActor::queue_step(const StepKey& key) {
   }
 }
 
-// After a restart: what ran is looked for, what only waited waits again.
+// After a restart or a pause: what ran is looked for, what only waited waits again.
 void RunActor::recover_open_steps() {
+  post(engine::known_of(state_));
+  const auto at = services_.clock.now();
   for (const auto& [key, step] : state_.steps) {
-    if (step.type == engine::closure_type) {
-      if (!step.running) continue;
+    if (attempts_.contains(key) || closures_.contains(key) || state_.memo.contains(key)) continue;
+    if (!step.running) {
+      if (!step.retry_at || *step.retry_at <= at) queue_step(key);
+    } else if (step.type == engine::closure_type) {
       post(lost(key, step.attempt, "the driver that ran it ended"));
-    } else if (step.running) {
+    } else {
       services_.slots.take(slot_of(step.type));
       start_attempt(key, true);
-    } else {
-      queue_step(key);
     }
   }
   arm_timer();
@@ -326,14 +343,10 @@ Task<> RunActor::end_lost_effects() {
 // --- Timers.
 
 void RunActor::arm_timer() {
-  if (state_.end || (state_.timers.empty() && !state_.cancel_requested)) return;
-  auto next = Time::max();
-  for (const auto& [key, timer] : state_.timers) next = std::min(next, timer.fire_at);
-  if (state_.cancel_requested) {
-    next = std::min<Time>(next, state_.cancel_requested_at + limits::cancel_grace);
-  }
+  const auto next = next_moment();
+  if (state_.end || !next) return;
   const auto wait =
-      std::clamp<Milliseconds>(next - services_.clock.now(), Milliseconds(0), timer_look_max);
+      std::clamp<Milliseconds>(*next - services_.clock.now(), Milliseconds(0), timer_look_max);
   timer_.expires_after(wait);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) look_at_clock();
@@ -350,18 +363,50 @@ void RunActor::look_at_clock() {
     news_.notify();
     return;
   }
-  std::vector<std::pair<Time, StepKey>> due;
-  for (const auto& [key, timer] : state_.timers) {
-    if (timer.fire_at <= at) due.emplace_back(timer.fire_at, key);
+  if (state_.paused) return;
+  for (const auto& [key, step] : state_.steps) {
+    if (step.retry_at && *step.retry_at <= at) queue_step(key);
   }
-  std::ranges::sort(due);
-  Details fired;
-  for (auto& [when, key] : due) fired.emplace_back(TimerFired{std::move(key)});
-  if (fired.empty()) {
+  auto happened = due(at);
+  if (happened.empty()) {
     arm_timer();
   } else {
-    post(std::move(fired));
+    post(std::move(happened));
   }
+}
+
+// Whatever the clock alone brings about; nothing while the run is paused but the end of a
+// cancellation.
+std::optional<Time> RunActor::next_moment() const {
+  std::optional<Time> next;
+  const auto consider = [&next](std::optional<Time> moment) {
+    if (moment && (!next || *moment < *next)) next = moment;
+  };
+  if (state_.cancel_requested) consider(state_.cancel_requested_at + limits::cancel_grace);
+  if (state_.paused) return next;
+  for (const auto& [key, timer] : state_.timers) consider(timer.fire_at);
+  for (const auto& [key, wait] : state_.waits) consider(wait.timeout_at);
+  for (const auto& [key, gate] : state_.gates) consider(gate.timeout_at);
+  for (const auto& [key, step] : state_.steps) {
+    if (!queued_.contains(key)) consider(step.retry_at);
+  }
+  return next;
+}
+
+// Timers, waits and gates whose time has come, the earliest first.
+RunActor::Details RunActor::due(Time at) const {
+  std::multimap<Time, Detail> due;
+  const auto consider = [&](std::optional<Time> moment, Detail detail) {
+    if (moment && *moment <= at) due.emplace(*moment, std::move(detail));
+  };
+  for (const auto& [key, timer] : state_.timers) consider(timer.fire_at, TimerFired{key});
+  for (const auto& [key, wait] : state_.waits) consider(wait.timeout_at, WaitTimedOut{key});
+  for (const auto& [key, gate] : state_.gates) {
+    consider(gate.timeout_at, GateDecided{.key = key, .timed_out = true, .by = "timeout"});
+  }
+  Details details;
+  for (auto& [when, detail] : due) details.push_back(std::move(detail));
+  return details;
 }
 
 }  // namespace agentcmd::runtime

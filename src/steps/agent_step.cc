@@ -192,7 +192,7 @@ Outcome outcome_of(const Step& step, const Conversation& conversation, ProcessEn
                    bool asked_to_stop) {
   using process::ExitCause;
   if (auto* lost = std::get_if<Lost>(&end)) return {.what = std::move(*lost), .notes = {}};
-  if (auto* error = std::get_if<Error>(&end)) return failed(std::move(error->message));
+  if (auto* error = std::get_if<Error>(&end)) return failed(*error);
   const auto& exit = std::get<process::Exit>(end);
   // A rejected login is killed by us, too; that is a result.
   if (exit.cause == ExitCause::cancelled && asked_to_stop) {
@@ -214,7 +214,7 @@ Outcome outcome_of(const Step& step, const Conversation& conversation, ProcessEn
 Task<Outcome> run_agent_step(StepHost& host, Step step, StopSource& stop) {
   const auto input = read_input(step);
   auto begun = begin(step, input);
-  if (!begun) co_return failed(begun.error().message);
+  if (!begun) co_return failed(begun.error());
   auto& conversation = *begun;
   const auto prompt = conversation.request.prompt;
   choose_session(step, input.config, conversation);

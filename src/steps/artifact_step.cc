@@ -181,7 +181,7 @@ Result<Kept> keep_all(const fs::path& root, const ArtifactSpec& spec,
 Task<Outcome> perform(StepHost& host, Step step, std::stop_token given_up) {
   const auto input = read_input(step);
   auto spec = read_spec(step, input.config);
-  if (!spec) co_return failed(spec.error().message);
+  if (!spec) co_return failed(spec.error());
   if (spec->content) spec->content = redact(*spec->content, step.run.secrets);
   const auto name = spec->name;
 
@@ -190,7 +190,7 @@ Task<Outcome> perform(StepHost& host, Step step, std::stop_token given_up) {
     return keep_all(root, spec, given_up);
   };
   auto kept = co_await host.pool().run(std::move(work));
-  if (!kept) co_return failed(kept.error().message);
+  if (!kept) co_return failed(kept.error());
 
   const auto count = kept->ids.size();
   Json data{{"count", count},

@@ -173,16 +173,16 @@ Json trace_of(const std::string& operation) {
 Task<Outcome> open_pull_request(const GitCall& call) {
   git::PullRequestSpec spec;
   spec.title = call.text("title");
-  if (trim(spec.title).empty()) co_return failed(missing("pr", "a title").value().message);
+  if (trim(spec.title).empty()) co_return failed(missing("pr", "a title").value());
   spec.body = call.text("body");
   spec.base = string_or(call.config, "baseBranch", "main");
   auto head = co_await git::read_head(call.repository);
-  if (!head) co_return failed(head.error().message);
+  if (!head) co_return failed(head.error());
   if (!head->branch) co_return failed("a pull request needs a branch, but HEAD is detached");
   spec.head = *head->branch;
 
   auto request = co_await git::create_pull_request(call.repository, std::move(spec));
-  if (!request) co_return failed(request.error().message);
+  if (!request) co_return failed(request.error());
   Json data = Json::object();
   if (request->url) data["prUrl"] = *request->url;
   if (request->number) data["prNumber"] = *request->number;
@@ -230,11 +230,11 @@ Task<Outcome> perform(StepHost& host, Step step) {
     if (known.name != operation) continue;
     if (!call.repeated) {
       auto head = co_await note_head(host, step, repository);
-      if (!head) co_return failed(head.error().message);
+      if (!head) co_return failed(head.error());
       call.head_before = std::move(*head);
     }
     auto data = co_await known.perform(call);
-    if (!data) co_return failed(data.error().message);
+    if (!data) co_return failed(data.error());
     co_return completed(
         step, true,
         {{"data", std::move(*data)}, {"success", true}, {"trace", trace_of(operation)}});

@@ -5,6 +5,7 @@
 #include "steps/environment.h"
 
 #include <algorithm>
+#include <array>
 
 namespace agentcmd::steps {
 namespace {
@@ -85,8 +86,16 @@ std::vector<std::string> texts_of(const Json& config, std::string_view key) {
   return texts;
 }
 
-Outcome failed(std::string message, std::string name) {
-  return {.what = Failed{{.name = std::move(name), .message = std::move(message), .stack = {}}},
+Outcome failed(const Error& error) {
+  constexpr std::array passing{ErrorCode::unavailable, ErrorCode::timed_out,
+                               ErrorCode::resource_exhausted, ErrorCode::conflict};
+  const bool passes = std::ranges::find(passing, error.code) != passing.end();
+  return {.what = Failed{{.name = "Error", .message = error.message, .final = !passes}},
+          .notes = {}};
+}
+
+Outcome failed(std::string message) {
+  return {.what = Failed{{.name = "Error", .message = std::move(message), .final = true}},
           .notes = {}};
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 // What the step types share in reading their input and in writing the SDK's result shapes.
 
+#include "base/result.h"
 #include "steps/step.h"
 
 #include <chrono>
@@ -30,7 +31,10 @@ std::map<std::string, std::string> environment_of(const Step& step, const Json& 
 // The member as a list of texts: a list, or a single text.
 std::vector<std::string> texts_of(const Json& config, std::string_view key);
 
-Outcome failed(std::string message, std::string name = "Error");
+// The attempt failed. Another one would fail in the same way, unless `error` is one of those that
+// pass: unavailable, timed_out, resource_exhausted, conflict.
+Outcome failed(const Error& error);
+Outcome failed(std::string message);
 Outcome timed_out(std::string message);
 
 // Known secrets are replaced in all texts of `result`, then it is written down.

@@ -76,7 +76,7 @@ Task<Outcome> finalize(StepHost& host, const Step& step, workspace::Workspace ma
                        workspace::FinalizeRequest request) {
   auto report = co_await workspace::finalize_workspace(host.executor(), host.pool(),
                                                        std::move(made), std::move(request));
-  if (!report) co_return failed(report.error().message);
+  if (!report) co_return failed(report.error());
   auto outcome = completed(step, true, success_of(to_json(*report)));
   Json facts{{"finalized", to_json(*report)}};
   outcome.notes.push_back(history::RunUpdated{.fields = {to_text(facts)}});
@@ -86,10 +86,10 @@ Task<Outcome> finalize(StepHost& host, const Step& step, workspace::Workspace ma
 Task<Outcome> set_up(StepHost& host, Step step) {
   const auto input = read_input(step);
   auto request = request_of(step, input.config);
-  if (!request) co_return failed(request.error().message);
+  if (!request) co_return failed(request.error());
   auto made =
       co_await workspace::setup_workspace(host.executor(), host.pool(), std::move(*request));
-  if (!made) co_return failed(made.error().message);
+  if (!made) co_return failed(made.error());
   auto outcome = completed(step, true, success_of(setup_data(*made)));
   outcome.notes.push_back(history::RunUpdated{.fields = {to_text(facts_of(*made))}});
   co_return outcome;
@@ -98,7 +98,7 @@ Task<Outcome> set_up(StepHost& host, Step step) {
 Task<Outcome> finalize(StepHost& host, Step step) {
   const auto input = read_input(step);
   auto made = workspace_of(input.config);
-  if (!made) co_return failed(made.error().message);
+  if (!made) co_return failed(made.error());
   workspace::FinalizeRequest request;
   request.outcome = outcome_named(string_or(input.config, "outcome"));
   request.preserve = bool_or(input.config, "preserve",

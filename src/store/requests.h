@@ -16,8 +16,8 @@ namespace agentcmd::store {
 struct Request {
   std::uint64_t id = 0;
   history::RunId run;
-  std::string kind;  // "cancel", "pause", "resume"
-  JsonText data;     // {"by": "runs cancel", …}
+  std::string kind;  // "cancel", "pause", "resume", "gate"
+  JsonText data;     // {"by": "runs cancel"}; of "gate" also key, approved, option, reason
   Time at;
 };
 
