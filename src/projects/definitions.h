@@ -17,12 +17,12 @@
 namespace agentcmd::projects {
 
 // Exactly one of `info` (with `bundle`) and `error` is set, save for a file whose id another file
-// has too: that one has all three.
+// has too, or whose argsSchema cannot be used: that one has all three.
 struct Definition {
   std::string file;  // relative to the project where it lies within, else absolute
   std::optional<script::Bundle> bundle;
   std::optional<script::WorkflowInfo> info;
-  std::string error;                      // "file:line:column: reason"
+  std::string error;                      // "file:line:column: reason", or "file: reason"
   std::vector<script::Finding> findings;  // when asked for
 
   bool usable() const { return error.empty(); }
@@ -46,7 +46,8 @@ Task<std::vector<Definition>> load_definitions(Loader loader, std::filesystem::p
 
 // The definition that the user means: a path (absolute, or relative to `cwd` or to the project) or
 // the id of one of the project's. not_found names the closest; invalid_argument says why it cannot
-// be loaded.
+// be loaded. Only files that look like having the id are waited for; so it may go unnoticed that
+// another one, which computes its id, has the same.
 Task<Result<Definition>> resolve_definition(Loader loader, std::filesystem::path project,
                                             std::filesystem::path cwd, std::string wanted);
 

@@ -7,6 +7,7 @@
 #include "projects/suggestion.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <valijson/adapters/nlohmann_json_adapter.hpp>
 #include <valijson/schema.hpp>
 #include <valijson/schema_parser.hpp>
@@ -14,6 +15,7 @@
 #include <valijson/validator.hpp>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 
 namespace agentcmd::projects {
@@ -152,7 +154,128 @@ std::string as_line(const Place& place, const std::string& description) {
   return fmt::format("{}: {}", place.path, in_plain_words(place, description));
 }
 
+constexpr std::array<std::string_view, 7> types{"string", "number", "integer", "boolean",
+                                                "object", "array",  "null"};
+
+std::string unusable(const std::exception& error) {
+  return fmt::format("cannot be used: {}", lower_first(error.what()));
+}
+
+using Parsed = valijson::adapters::NlohmannJsonAdapter;
+
+void populate(const nlohmann::json& text, valijson::Schema& schema) {
+  valijson::SchemaParser().populateSchema(Parsed(text), schema);
+}
+
+// Checks `value` for no other reason than to have everything compiled that the check needs.
+void try_out(const nlohmann::json& schema, const nlohmann::json& value) {
+  valijson::Schema parsed;
+  populate(schema, parsed);
+  valijson::Validator().validate(parsed, Parsed(value), nullptr);
+}
+
+// A walk over a schema and those within it. The library finds wrong types of keywords only, names
+// no place, and looks at a pattern when the first value is checked against it.
+class SchemaCheck {
+ public:
+  // What is wrong first, with its path; empty when nothing is.
+  std::string run(const Json& schema, const std::string& path) {
+    if (schema.is_boolean()) return "";
+    if (!schema.is_object()) {
+      return fmt::format("{}: a schema is an object, this is {}", path, to_text(schema));
+    }
+    for (const auto& [keyword, value] : schema.items()) {
+      auto wrong = of_keyword(keyword, value, path + "." + keyword);
+      if (!wrong.empty()) return wrong;
+    }
+    return "";
+  }
+
+ private:
+  std::string of_keyword(const std::string& keyword, const Json& value, const std::string& path) {
+    if (keyword == "type") return of_type(value, path);
+    if (keyword == "pattern") return of_pattern({{"pattern", value}}, "", path);
+    if (keyword == "patternProperties" && value.is_object()) {
+      for (const auto& [pattern, described] : value.items()) {
+        auto wrong = of_pattern({{keyword, {{pattern, true}}}}, {{"", 1}}, path + "." + pattern);
+        if (!wrong.empty()) return wrong;
+      }
+      return of_each(value, path);
+    }
+    if (is_map(keyword)) {
+      return value.is_object() ? of_each(value, path)
+                               : fmt::format("{}: expected an object of schemas", path);
+    }
+    if (is_list(keyword)) return of_each(value, path);
+    if (is_schema(keyword)) return value.is_array() ? of_each(value, path) : run(value, path);
+    return "";
+  }
+
+  static bool is_map(std::string_view keyword) {
+    return keyword == "properties" || keyword == "definitions" || keyword == "$defs";
+  }
+  static bool is_list(std::string_view keyword) {
+    return keyword == "allOf" || keyword == "anyOf" || keyword == "oneOf";
+  }
+  static bool is_schema(std::string_view keyword) {
+    constexpr std::array<std::string_view, 9> keywords{"items",
+                                                       "additionalItems",
+                                                       "additionalProperties",
+                                                       "contains",
+                                                       "propertyNames",
+                                                       "not",
+                                                       "if",
+                                                       "then",
+                                                       "else"};
+    return std::ranges::find(keywords, keyword) != keywords.end();
+  }
+
+  std::string of_each(const Json& schemas, const std::string& path) {
+    if (!schemas.is_structured()) return fmt::format("{}: expected schemas", path);
+    for (const auto& [name, schema] : schemas.items()) {
+      auto wrong = run(schema, schemas.is_array() ? fmt::format("{}[{}]", path, name)
+                                                  : fmt::format("{}.{}", path, name));
+      if (!wrong.empty()) return wrong;
+    }
+    return "";
+  }
+
+  static std::string of_type(const Json& value, const std::string& path) {
+    const auto names = value.is_array() ? value : Json::array({value});
+    for (const auto& name : names) {
+      if (name.is_string() && std::ranges::count(types, name.get<std::string>()) > 0) continue;
+      return fmt::format("{}: {} is not the name of a type ({})", path, to_text(name),
+                         fmt::join(types, ", "));
+    }
+    return names.empty() ? path + ": no type is named" : "";
+  }
+
+  static std::string of_pattern(const nlohmann::json& schema, const nlohmann::json& value,
+                                const std::string& path) {
+    try {
+      try_out(schema, value);
+      return "";
+    } catch (const std::exception& error) {
+      return fmt::format("{}: not a pattern that can be used: {}", path, lower_first(error.what()));
+    }
+  }
+};
+
 }  // namespace
+
+Result<void> check_schema(const Json& schema) {
+  const std::string root = "argsSchema";
+  auto wrong = SchemaCheck().run(schema, root);
+  if (!wrong.empty()) return fail(ErrorCode::invalid_argument, std::move(wrong));
+  try {
+    valijson::Schema parsed;
+    const auto plain = unordered(schema);
+    populate(plain, parsed);
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::invalid_argument, root + " " + unusable(error));
+  }
+  return {};
+}
 
 Result<std::vector<std::string>> violations(const Json& schema, const Json& value,
                                             std::string_view root) {
@@ -161,11 +284,9 @@ Result<std::vector<std::string>> violations(const Json& schema, const Json& valu
   std::vector<std::string> lines;
   try {
     valijson::Schema parsed;
-    valijson::SchemaParser().populateSchema(valijson::adapters::NlohmannJsonAdapter(plain_schema),
-                                            parsed);
+    populate(plain_schema, parsed);
     valijson::ValidationResults results;
-    valijson::Validator().validate(parsed, valijson::adapters::NlohmannJsonAdapter(plain_value),
-                                   &results);
+    valijson::Validator().validate(parsed, Parsed(plain_value), &results);
     for (const auto& error : results) {
       if (is_consequence(error.description)) continue;
       const auto place = place_of(error.context, {std::string(root), &value, &schema});
@@ -173,8 +294,7 @@ Result<std::vector<std::string>> violations(const Json& schema, const Json& valu
       if (std::ranges::count(lines, line) == 0) lines.push_back(std::move(line));
     }
   } catch (const std::exception& error) {
-    return fail(ErrorCode::invalid_argument,
-                fmt::format("argsSchema cannot be used: {}", error.what()));
+    return fail(ErrorCode::invalid_argument, "argsSchema " + unusable(error));
   }
   return lines;
 }

@@ -10,6 +10,10 @@
 
 namespace agentcmd::projects {
 
+// Whether values can be checked against the schema. invalid_argument says what is wrong with it and
+// where: "argsSchema.properties.tries.type: 12 is not the name of a type (…)".
+Result<void> check_schema(const Json& schema);
+
 // Every reason why `value` does not fit `schema`, in plain words and with its path, which begins
 // with `root`: "args.tries: expected number, got string". Empty when it fits. invalid_argument when
 // the schema itself cannot be used.

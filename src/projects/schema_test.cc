@@ -82,6 +82,37 @@ TEST(Schema, ASchemaThatCannotBeUsedIsRefused) {
   EXPECT_TRUE(found.error().message.starts_with("argsSchema cannot be used: "));
 }
 
+std::string flaw_of(const char* schema) {
+  const auto checked = check_schema(Json::parse(schema));
+  return checked ? "" : checked.error().message;
+}
+
+TEST(Schema, WhatIsWrongWithASchemaIsSaidWithItsPlace) {
+  EXPECT_EQ(flaw_of(R"({"type": 12})"),
+            "argsSchema.type: 12 is not the name of a type (string, number, integer, boolean, "
+            "object, array, null)");
+  EXPECT_TRUE(flaw_of(R"({"properties": {"n": {"items": {"type": ["string", "nil"]}}}})")
+                  .starts_with(R"(argsSchema.properties.n.items.type: "nil" is not the name)"));
+  EXPECT_TRUE(flaw_of(R"({"anyOf": [{}, {"properties": {"a": {"pattern": "(["}}}]})")
+                  .starts_with("argsSchema.anyOf[1].properties.a.pattern: not a pattern"));
+  EXPECT_TRUE(flaw_of(R"({"patternProperties": {"[": {}}})")
+                  .starts_with("argsSchema.patternProperties.[: not a pattern"));
+  EXPECT_EQ(flaw_of(R"("text")"), R"(argsSchema: a schema is an object, this is "text")");
+  EXPECT_EQ(flaw_of(R"({"properties": []})"),
+            "argsSchema.properties: expected an object of schemas");
+  EXPECT_TRUE(flaw_of(R"({"properties": {"n": {"minLength": -1}}})")
+                  .starts_with("argsSchema cannot be used: expected a non-negative"));
+}
+
+TEST(Schema, ASchemaThatCanBeUsedIsFine) {
+  EXPECT_EQ(flaw_of("true"), "");
+  EXPECT_EQ(flaw_of(R"({"type": ["object", "null"], "additionalProperties": {"type": "string"},
+                        "properties": {"type": {"type": "string", "pattern": "^[a-z]+$"}},
+                        "dependencies": {"a": ["b"]}, "required": ["type"]})"),
+            "");
+  EXPECT_TRUE(check_schema(feature_schema()));
+}
+
 TEST(Schema, DefaultsAreFilledInWhereNothingWasGiven) {
   Json value = Json::parse(R"({"feature": "x", "deep": {}})");
   EXPECT_TRUE(fill_defaults(feature_schema(), value));

@@ -1,5 +1,5 @@
 #pragma once
-// start_worker() with what tests want to change.
+// start_worker() with limits other than those of runs.
 
 #include "base/limits.h"
 #include "script/worker.h"
