@@ -111,26 +111,96 @@ bool welcomes_unknown(const Json& schema) {
   return more != schema.end() && *more != Json(false);
 }
 
-void apply_pair(const std::string& typed, const Json& schema, Json& args,
-                std::vector<std::string>& wrong) {
-  auto pair = split_pair(typed);
-  if (!pair) {
-    wrong.push_back(pair.error().message);
-    return;
+bool allows(const Json& property, const std::string& type) {
+  return std::ranges::count(types_of(property), type) > 0;
+}
+
+Json items_of(const Json& property) {
+  const auto items = property.find("items");
+  return items != property.end() && items->is_object() ? *items : Json();
+}
+
+// A list is given item by item, or as JSON. What begins as JSON and is none is an error: an item
+// with half of a list in it is not what anybody means.
+Result<void> append(const Pair& pair, const Json& property, Json& list) {
+  const auto items = items_of(property);
+  const bool is_list = pair.text.starts_with('[') && !allows(items, "array");
+  if (is_list) {
+    const auto given = parse_json(pair.text, "args." + pair.key);
+    if (!given) return tl::unexpected(given.error());
+    for (const auto& item : *given) list.push_back(item);
+    return {};
   }
+  auto item = convert({fmt::format("{}[{}]", pair.key, list.size()), pair.text}, items);
+  if (!item) return tl::unexpected(item.error());
+  list.push_back(*std::move(item));
+  return {};
+}
+
+Result<Json> to_list(const std::vector<Pair>& pairs, const Json& property) {
+  if (pairs.size() == 1 && pairs[0].text.starts_with('[')) {
+    return parse_json(pairs[0].text, "args." + pairs[0].key);
+  }
+  Json list = Json::array();
+  for (const auto& pair : pairs) {
+    if (const auto added = append(pair, property, list); !added) {
+      return tl::unexpected(added.error());
+    }
+  }
+  return list;
+}
+
+// The value of all pairs that name one property: of several the last counts, unless it is a list.
+Result<Json> value_of(const std::vector<Pair>& pairs, const Json& property) {
+  const auto types = types_of(property);
+  const bool is_list = std::ranges::count(types, "array") > 0;
+  const bool is_only_list = is_list && std::ranges::all_of(types, [](const std::string& type) {
+                              return type == "array" || type == "null";
+                            });
+  if (is_only_list && pairs.size() == 1 && pairs[0].text == "null" && types.size() > 1) {
+    return Json(nullptr);
+  }
+  if (is_only_list || (is_list && pairs.size() > 1)) return to_list(pairs, property);
+  return convert(pairs.back(), property);
+}
+
+void apply_pairs(const std::vector<Pair>& pairs, const Json& schema, Json& args,
+                 std::vector<std::string>& wrong) {
+  const auto& key = pairs.front().key;
   const auto known = property_names(schema);
-  const bool is_known = std::ranges::count(known, pair->key) > 0;
+  const bool is_known = std::ranges::count(known, key) > 0;
   if (!is_known && !welcomes_unknown(schema)) {
-    wrong.push_back(fmt::format("args.{}: there is no such argument.{} Known: {}", pair->key,
-                                did_you_mean(pair->key, known), join(known, ", ")));
+    wrong.push_back(fmt::format("args.{}: there is no such argument.{} Known: {}", key,
+                                did_you_mean(key, known), join(known, ", ")));
     return;
   }
-  auto value = convert(*pair, is_known ? schema["properties"][pair->key] : Json());
+  auto value = value_of(pairs, is_known ? schema["properties"][key] : Json());
   if (!value) {
     wrong.push_back(value.error().message);
     return;
   }
-  args[pair->key] = *std::move(value);
+  args[key] = *std::move(value);
+}
+
+// The pairs by the property that they name, in the order in which each is first named.
+std::vector<std::vector<Pair>> grouped(const std::vector<std::string>& typed,
+                                       std::vector<std::string>& wrong) {
+  std::vector<std::vector<Pair>> groups;
+  for (const auto& text : typed) {
+    auto pair = split_pair(text);
+    if (!pair) {
+      wrong.push_back(pair.error().message);
+      continue;
+    }
+    const auto same = std::ranges::find_if(
+        groups, [&](const auto& group) { return group.front().key == pair->key; });
+    if (same == groups.end()) {
+      groups.push_back({*std::move(pair)});
+    } else {
+      same->push_back(*std::move(pair));
+    }
+  }
+  return groups;
 }
 
 // What is wrong already, without the messages that a value which is absent for that reason causes.
@@ -165,7 +235,7 @@ Result<JsonText> make_arguments(const std::optional<JsonText>& schema_text,
   }
   const Json schema = schema_text ? parse_trusted(schema_text->text, "argsSchema") : Json::object();
   std::vector<std::string> wrong;
-  for (const auto& typed : input.pairs) apply_pair(typed, schema, args, wrong);
+  for (const auto& pairs : grouped(input.pairs, wrong)) apply_pairs(pairs, schema, args, wrong);
   const bool added = fill_defaults(schema, args);
   Result<void> unusable;
   if (schema_text) add_violations(schema, args, wrong, unusable);

@@ -13,6 +13,7 @@ const JsonText schema{R"({
     "count": {"type": "integer"},
     "dry": {"type": "boolean"},
     "tags": {"type": "array", "items": {"type": "string"}},
+    "sizes": {"type": "array", "items": {"type": "integer"}},
     "either": {"type": ["integer", "string"]}
   }
 })"};
@@ -39,6 +40,24 @@ TEST(Arguments, PairsAreConvertedByTheTypeOfTheSchema) {
 
 TEST(Arguments, AStringThatMayBeAnotherTypeStaysAStringWhenItMust) {
   EXPECT_EQ(value_of(with_pairs({"either=five"}))["either"], Json("five"));
+}
+
+TEST(Arguments, AListIsGivenItemByItemOrAsJson) {
+  EXPECT_EQ(value_of(with_pairs({"tags=x"}))["tags"], Json::parse(R"(["x"])"));
+  EXPECT_EQ(value_of(with_pairs({"tags=x", "dry=no", "tags=y"}))["tags"],
+            Json::parse(R"(["x", "y"])"));
+  EXPECT_EQ(value_of(with_pairs({"sizes=1", "sizes=[2, 3]"}))["sizes"], Json::parse("[1, 2, 3]"));
+  EXPECT_EQ(value_of(with_pairs({"tags=[]"}))["tags"], Json::array());
+}
+
+TEST(Arguments, AnItemThatDoesNotFitIsNamedByItsPlace) {
+  EXPECT_NE(error_of(with_pairs({"sizes=1", "sizes=big"}))
+                .find("args.sizes[1]: expected a whole number, got 'big'"),
+            std::string::npos);
+}
+
+TEST(Arguments, HalfOfAListIsNoItem) {
+  EXPECT_NE(error_of(with_pairs({R"(tags=["a",)"})).find("not valid JSON"), std::string::npos);
 }
 
 TEST(Arguments, AValueMayContainEqualsSignsAndBeEmpty) {
