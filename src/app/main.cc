@@ -4,10 +4,10 @@
 #include "app/config.h"
 #include "app/libexec.h"
 #include "async/task_group.h"
-#include "base/fault.h"
 #include "cli/command_line.h"
 #include "cli/detach.h"
 #include "cli/dispatch.h"
+#include "cli/error_report.h"
 #include "cli/exit_code.h"
 
 #include <boost/asio/io_context.hpp>
@@ -47,20 +47,6 @@ void fill_standard_streams() {
   }
 }
 
-// What a command failed with, for people. `what()` of a Fault is made for them; the rest is ours to
-// mend.
-std::string message_of(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const Fault& fault) {
-    return fault.what();
-  } catch (const Bug& bug) {
-    return fmt::format("this is a defect of agentcmd, please report it: {}", bug.what());
-  } catch (const std::exception& other) {
-    return fmt::format("unexpected error, please report it: {}", other.what());
-  }
-}
-
 bool executes_run(const cli::Command& command) {
   return std::holds_alternative<cli::RunCommand>(command) ||
          std::holds_alternative<cli::RunsResumeCommand>(command);
@@ -72,7 +58,7 @@ Task<> command_border(cli::Services& services, cli::Command command, int& exit_c
   try {
     exit_code = co_await cli::dispatch(services, std::move(command));
   } catch (...) {
-    services.output.complain(message_of(std::current_exception()));
+    cli::report(services.output, std::current_exception(), services.json);
     exit_code = executes && !services.run_started ? not_started : failed;
   }
   if (services.opened) co_await services.opened->log().stop();
@@ -101,6 +87,7 @@ int run_on_loop(cli::Output& output, cli::DetachedReport* detached, cli::Command
                          .libexec = find_libexec(process_environment()),
                          .cwd = std::filesystem::current_path(),
                          .secrets = config.secrets(),
+                         .json = wants_json(command),
                          .detached = detached,
                          .opened = nullptr};
   int exit_code = failed;
@@ -119,7 +106,7 @@ int run_command(cli::Output& output, cli::Parsed parsed, const std::vector<std::
   }
   const auto config = load_config(parsed.settings, process_environment());
   if (!config) {
-    output.complain(config.error().message);
+    cli::report(output, config.error(), wants_json(parsed.command));
     return not_started;
   }
   if (const auto* show = std::get_if<cli::ConfigCommand>(&parsed.command)) {
@@ -159,11 +146,12 @@ int run(const std::vector<std::string>& words) {
   }
   auto& accepted = std::get<cli::Parsed>(parsed);
   const bool executes = executes_run(accepted.command);
+  const bool json = wants_json(accepted.command);
   try {
     const int exit_code = run_command(output, std::move(accepted), words);
     return after_output(output, exit_code, executes);
   } catch (...) {
-    output.complain(message_of(std::current_exception()));
+    cli::report(output, std::current_exception(), json);
     return not_started;
   }
 }

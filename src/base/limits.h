@@ -20,6 +20,9 @@ inline constexpr std::size_t inline_payload_max = 4 * kib;
 inline constexpr std::size_t commit_bytes_max = 4 * mib;
 inline constexpr std::size_t payload_bytes_max = 64 * mib;
 
+// The arguments of a run, as text that is read from a file or a pipe.
+inline constexpr std::size_t arguments_bytes_max = 16 * mib;
+
 // How far the code of a run may be ahead of the disk.
 inline constexpr std::size_t events_ahead_max = 1024;
 
@@ -48,6 +51,7 @@ inline constexpr int agents_at_once = 4;
 inline constexpr int commands_at_once = 8;
 
 static_assert(inline_payload_max < commit_bytes_max);
+static_assert(arguments_bytes_max < payload_bytes_max);
 static_assert(payload_bytes_max < worker_frame_bytes_max);
 static_assert(result_stream_bytes_max < spool_bytes_max);
 

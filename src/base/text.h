@@ -9,6 +9,8 @@
 namespace agentcmd {
 
 std::string_view trim(std::string_view text);
+// Without the blanks and tabs at its end.
+std::string_view trim_end(std::string_view line);
 std::vector<std::string> split(std::string_view text, char separator);
 std::string join(const std::vector<std::string>& parts, std::string_view separator);
 

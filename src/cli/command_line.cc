@@ -1,6 +1,7 @@
 #include "cli/command_line.h"
 
 #include "base/text.h"
+#include "cli/error_report.h"
 #include "cli/exit_code.h"
 #include "projects/suggestion.h"
 
@@ -32,16 +33,23 @@ class CommandLine {
     add_definitions();
     add_config();
     add_version();
+    add_help();
   }
 
   std::variant<Parsed, Refused> parse(std::vector<std::string> words) {
+    const bool json = std::ranges::count(words, "--json") > 0;
     std::ranges::reverse(words);  // as CLI11 wants them
     try {
       app_.parse(std::move(words));
-    } catch (const CLI::CallForHelp&) {
+    } catch (const CLI::CallForHelp& help) {
+      if (is_unknown_command()) return refusal(help, json);
       return Refused{0, app_.help(), ""};
     } catch (const CLI::ParseError& error) {
-      return refusal(error);
+      return refusal(error, json);
+    }
+    if (help_->parsed()) {
+      help_words_.emplace_back("--help");
+      return CommandLine().parse(help_words_);
     }
     Parsed parsed{chosen_(), {}};
     if (!home_.empty()) parsed.settings["home"] = home_;
@@ -182,6 +190,19 @@ class CommandLine {
     json_flag(sub, value->json);
   }
 
+  // `agentcmd help runs show` is `agentcmd runs show --help`.
+  void add_help() {
+    help_ = app_.add_subcommand("help", "Show how a command is used");
+    help_->add_option("COMMAND", help_words_, "The command, of one or two words");
+  }
+
+  // Whether a word stands where a command should.
+  bool is_unknown_command() const {
+    const auto left = app_.remaining(true);
+    return !left.empty() && !left.front().starts_with("-") &&
+           !subcommand_names(innermost()).empty();
+  }
+
   // The command that the words got to before they went wrong.
   const CLI::App* innermost() const {
     const CLI::App* at = &app_;
@@ -239,10 +260,11 @@ class CommandLine {
     return fmt::format("'{}': {}", name_of(at), error.what());
   }
 
-  Refused refusal(const CLI::ParseError& error) const {
+  Refused refusal(const CLI::ParseError& error, bool json) const {
     const auto* at = innermost();
-    return {not_started, "",
-            fmt::format("agentcmd: {}\nSee: {} --help\n", what_is_wrong(error, at), name_of(at))};
+    const auto message = what_is_wrong(error, at);
+    return {not_started, json ? error_line({ErrorCode::invalid_argument, message}) : "",
+            fmt::format("agentcmd: {}\nSee: {} --help\n", message, name_of(at))};
   }
 
   CLI::App app_;
@@ -251,6 +273,8 @@ class CommandLine {
   bool verbose_ = false;
   bool show_ = false;
   std::function<Command()> chosen_;
+  CLI::App* help_ = nullptr;
+  std::vector<std::string> help_words_;
 };
 
 }  // namespace

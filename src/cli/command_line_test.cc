@@ -1,5 +1,7 @@
 #include "cli/command_line.h"
 
+#include "base/json.h"
+
 #include <gtest/gtest.h>
 
 namespace agentcmd::cli {
@@ -104,6 +106,31 @@ TEST(CommandLine, HelpIsNoError) {
   EXPECT_NE(help.out.find("--mode"), std::string::npos);
   EXPECT_TRUE(help.err.empty());
   EXPECT_EQ(refused({}).exit_code, 0);
+}
+
+TEST(CommandLine, HelpIsACommandToo) {
+  EXPECT_EQ(refused({"help", "run"}).out, refused({"run", "--help"}).out);
+  EXPECT_EQ(refused({"help", "runs", "show"}).out, refused({"runs", "show", "--help"}).out);
+  EXPECT_EQ(refused({"help"}).out, refused({"--help"}).out);
+  EXPECT_EQ(refused({"help", "help"}).exit_code, 0);
+}
+
+TEST(CommandLine, HelpForACommandThatIsNotThereIsAnError) {
+  for (const auto& words : {std::vector<std::string>{"help", "rnus"}, {"rnus", "--help"}}) {
+    const auto refusal = refused(words);
+    EXPECT_EQ(refusal.exit_code, 2);
+    EXPECT_NE(refusal.err.find("Did you mean 'runs'?"), std::string::npos) << refusal.err;
+  }
+}
+
+TEST(CommandLine, WithJsonWhatIsWrongIsALineOnStdoutToo) {
+  const auto refusal = refused({"runs", "show", "--json"});
+  EXPECT_EQ(refusal.exit_code, 2);
+  const auto line = Json::parse(refusal.out);
+  EXPECT_EQ(line["type"], "error");
+  EXPECT_EQ(line["error"]["code"], "invalid_argument");
+  EXPECT_NE(line["error"]["message"].get<std::string>().find("ID"), std::string::npos);
+  EXPECT_EQ(refused({"runs", "show"}).out, "");
 }
 
 }  // namespace

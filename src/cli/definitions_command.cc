@@ -51,10 +51,11 @@ void print_list(Output& output, const std::vector<projects::Definition>& definit
   for (const auto& one : definitions) {
     if (one.info && one.usable()) {
       const auto phases = phase_names(*one.info);
-      output.out(fmt::format("{:<{}}  {}{}{}\n", one.info->id, width, one.file,
-                             phases.empty() ? "" : "  phases: ", phases));
+      output.line(fmt::format("{:<{}}  {}{}{}", one.info->id, width, one.file,
+                              phases.empty() ? "" : "  phases: ", phases));
     } else {
-      output.out(fmt::format("{:<{}}  {}\n  {}\n", "-", width, one.file, one.error));
+      output.line(fmt::format("{:<{}}  {}", "-", width, one.file));
+      output.line("  " + one.error);
     }
   }
 }
@@ -62,14 +63,15 @@ void print_list(Output& output, const std::vector<projects::Definition>& definit
 void print_check(Output& output, const std::vector<projects::Definition>& definitions) {
   for (const auto& one : definitions) {
     if (!one.usable()) {
-      output.out(fmt::format("broken  {}\n  {}\n", one.file, one.error));
+      output.line(fmt::format("broken  {}", one.file));
+      output.line("  " + one.error);
       continue;
     }
-    output.out(fmt::format("ok      {}  {}\n", one.file, one.info->id));
+    output.line(fmt::format("ok      {}  {}", one.file, one.info->id));
     for (const auto& found : one.findings) {
-      output.out(fmt::format("  {}:{}:{}: {} is {}{}{}\n", found.file, found.line, found.column,
-                             found.what, found.treatment, found.advice.empty() ? "" : ". ",
-                             found.advice));
+      output.line(fmt::format("  {}:{}:{}: {} is {}{}{}", found.file, found.line, found.column,
+                              found.what, found.treatment, found.advice.empty() ? "" : ". ",
+                              found.advice));
     }
   }
 }

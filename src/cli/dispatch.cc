@@ -1,7 +1,7 @@
 #include "cli/dispatch.h"
 
 #include "base/fault.h"
-#include "cli/exit_code.h"
+#include "cli/error_report.h"
 
 #include <variant>
 
@@ -43,17 +43,9 @@ Task<int> dispatch(Services& services, Command command) {
   co_return co_await std::visit(Carry{services}, command);
 }
 
-int refuse(Services& services, const Error& error) {
-  services.output.complain(error.message);
-  return static_cast<int>(ExitCode::not_started);
-}
-
-int refuse(Services& services, const Error& error, bool json) {
-  if (json) {
-    const Json line{{"type", "error"}, {"error", {{"message", error.message}}}};
-    services.output.out(to_text(line) + "\n");
-  }
-  return refuse(services, error);
+int refuse(Services& services, const Error& error, ExitCode code) {
+  report(services.output, error, services.json);
+  return static_cast<int>(code);
 }
 
 }  // namespace agentcmd::cli

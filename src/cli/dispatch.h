@@ -5,6 +5,7 @@
 #include "async/task.h"
 #include "base/result.h"
 #include "cli/commands.h"
+#include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/services.h"
 
@@ -30,8 +31,6 @@ Task<int> list_definitions(Services& services, DefinitionsCommand command);
 Task<int> dispatch(Services& services, Command command);
 
 // Says the error the way that every command does, and how to exit.
-int refuse(Services& services, const Error& error);
-// As refuse(), and with `json` also as an object on stdout, for readers of `run --json`.
-int refuse(Services& services, const Error& error, bool json);
+int refuse(Services& services, const Error& error, ExitCode code = ExitCode::not_started);
 
 }  // namespace agentcmd::cli

@@ -3,6 +3,7 @@
 #include "async/task_group.h"
 #include "async/wakeup.h"
 #include "cli/detach.h"
+#include "cli/dispatch.h"
 #include "cli/exit_code.h"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -143,8 +144,7 @@ class Execution {
     const auto& driven = *driven_;
     if (!driven) {
       view_.close();
-      services_.output.complain(driven.error().message);
-      return static_cast<int>(ExitCode::failed);
+      return refuse(services_, driven.error(), ExitCode::failed);
     }
     Ending ending;
     ending.run = run_;

@@ -32,9 +32,7 @@ class LogPrinter {
       : output_(output),
         json_(command.json),
         follow_(command.follow),
-        bare_(!command.step.empty()) {
-    if (json_ && !follow_) output_.out("[");
-  }
+        bare_(!command.step.empty()) {}
 
   void print(const LogLine& line) {
     if (!json_) {
@@ -42,13 +40,13 @@ class LogPrinter {
     } else if (follow_) {
       output_.out(to_text(to_json(line)) + "\n");
     } else {
-      output_.out((first_ ? "\n" : ",\n") + to_text(to_json(line)));
+      output_.out((first_ ? "[\n" : ",\n") + to_text(to_json(line)));
     }
     first_ = false;
   }
 
   void finish() {
-    if (json_ && !follow_) output_.out("\n]\n");
+    if (json_ && !follow_) output_.out(first_ ? "[]\n" : "\n]\n");
   }
 
  private:
@@ -56,7 +54,8 @@ class LogPrinter {
     const auto text = output_.out_is_terminal() ? printable(line.text) : line.text;
     if (bare_) return text;
     const bool is_note = line.attempt == 0;
-    return fmt::format("[{}] {}", is_note ? line.stream : line.step, text);
+    return fmt::format("[{}]{}{}", is_note ? line.stream : line.step, text.empty() ? "" : " ",
+                       text);
   }
 
   Output& output_;

@@ -1,6 +1,7 @@
 #include "cli/output.h"
 
 #include "base/fault.h"
+#include "base/text.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -45,6 +46,10 @@ Output::Output(int out, int err)
 
 void Output::out(std::string_view text) {
   write(out_, text);
+}
+
+void Output::line(std::string_view text) {
+  out(std::string(trim_end(text)) + "\n");
 }
 
 void Output::err(std::string_view text) {

@@ -14,6 +14,8 @@ class Output {
   Output(int out, int err);
 
   void out(std::string_view text);
+  // A line of text for people: without blanks at its end, with a line break.
+  void line(std::string_view text);
   void err(std::string_view text);
   // "agentcmd: message", on stderr.
   void complain(std::string_view message);

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/dispatch.h"
+#include "cli/error_report.h"
 #include "cli/exit_code.h"
 #include "projects/init.h"
 
@@ -48,8 +49,8 @@ int show_config(Output& output, const ConfigCommand& command, const std::vector<
     value_width = std::max(value_width, shown_value(row).size());
   }
   for (const auto& row : rows) {
-    output.out(fmt::format("{:<{}}  {:<{}}  {}\n", row.key, key_width, shown_value(row),
-                           value_width, row.source));
+    output.line(fmt::format("{:<{}}  {:<{}}  {}", row.key, key_width, shown_value(row), value_width,
+                            row.source));
   }
   return ok;
 }
@@ -57,7 +58,7 @@ int show_config(Output& output, const ConfigCommand& command, const std::vector<
 int init(Output& output, const InitCommand& command, const std::filesystem::path& libexec) {
   const auto made = projects::init_project(command.folder, libexec);
   if (!made) {
-    output.complain(made.error().message);
+    report(output, made.error(), command.json);
     return static_cast<int>(ExitCode::not_started);
   }
   if (command.json) {
@@ -72,6 +73,9 @@ int init(Output& output, const InitCommand& command, const std::filesystem::path
   print_files(output, "created", made->created);
   print_files(output, "updated", made->updated);
   print_files(output, "kept", made->kept);
+  if (made->created.empty() && made->updated.empty()) {
+    output.line("It is a project already; nothing was changed.");
+  }
   const auto sample = std::ranges::any_of(
       made->created, [](const std::string& file) { return file.ends_with("hello.ts"); });
   if (sample) {

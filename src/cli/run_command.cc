@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/text.h"
+#include "cli/arguments_file.h"
 #include "cli/detach.h"
 #include "cli/dispatch.h"
 #include "cli/execute.h"
@@ -14,11 +15,9 @@
 #include "projects/project.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <exception>
-#include <fstream>
-#include <iostream>
-#include <iterator>
 #include <system_error>
 #include <variant>
 
@@ -52,15 +51,11 @@ Task<Result<history::RunId>> take_hold(Services& services, runtime::Driver& driv
   co_return run;
 }
 
-bool is_json(ViewKind kind) {
-  return kind == ViewKind::json || kind == ViewKind::quiet_json;
-}
-
-Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& view, ViewKind kind,
+Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& view,
                          Target target) {
   const bool resume = std::holds_alternative<history::RunId>(target);
   const auto run = co_await take_hold(services, driver, view, std::move(target));
-  if (!run) co_return refuse(services, run.error(), is_json(kind));
+  if (!run) co_return refuse(services, run.error());
   services.run_started = true;
   if (services.detached != nullptr) {
     services.detached->recorded(*run, services.output);
@@ -74,11 +69,11 @@ Task<int> with_driver(Services& services, ViewKind kind, Target target) {
   auto driver =
       co_await runtime::start_driver(services.executor, services.store(), services.clock,
                                      services.random, services.driver_options(view.get()));
-  if (!driver) co_return refuse(services, driver.error(), is_json(kind));
+  if (!driver) co_return refuse(services, driver.error());
   std::exception_ptr fault;
   int code = 0;
   try {
-    code = co_await execute_target(services, **driver, *view, kind, std::move(target));
+    code = co_await execute_target(services, **driver, *view, std::move(target));
   } catch (...) {
     fault = std::current_exception();
   }
@@ -97,13 +92,9 @@ Result<std::optional<std::string>> args_text(const std::optional<std::string>& t
                                              const fs::path& cwd) {
   if (!typed || !typed->starts_with('@')) return typed;
   const auto name = typed->substr(1);
-  if (name == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
-  std::error_code error;
-  std::ifstream in(cwd / name, std::ios::binary);
-  if (!in || fs::is_directory(cwd / name, error)) {
-    return fail(ErrorCode::not_found, fmt::format("--args: cannot read the file '{}'", name));
-  }
-  return std::string(std::istreambuf_iterator<char>(in), {});
+  auto text = name == "-" ? read_arguments(STDIN_FILENO, "stdin") : read_arguments(cwd, name);
+  if (!text) return tl::unexpected(text.error());
+  return *std::move(text);
 }
 
 // "scripted:FILE" with the path made absolute.
@@ -201,15 +192,14 @@ Task<store::RunRow> wait_for_end(Services& services, store::RunRow row) {
 
 Task<int> run_workflow(Services& services, RunCommand command) {
   const auto kind = view_kind(command.json, command.quiet);
-  const bool json = command.json;
   auto run = co_await prepare_run(services, std::move(command));
-  if (!run) co_return refuse(services, run.error(), json);
+  if (!run) co_return refuse(services, run.error());
   co_return co_await with_driver(services, kind, *std::move(run));
 }
 
 Task<int> resume_run(Services& services, RunsResumeCommand command) {
   const auto row = co_await services.store().catalog().find_run(command.run);
-  if (!row) co_return refuse(services, row.error(), command.json);
+  if (!row) co_return refuse(services, row.error());
   if (store::is_terminal(row->status)) {
     co_return refuse(
         services,
@@ -232,10 +222,7 @@ Task<int> cancel_run(Services& services, RunsCancelCommand command) {
   const auto asked = co_await runtime::request_cancel(
       services.executor, services.store(), services.clock, services.random,
       services.driver_options(nullptr), row->id, "runs cancel");
-  if (!asked) {
-    services.output.complain(asked.error().message);
-    co_return static_cast<int>(ExitCode::failed);
-  }
+  if (!asked) co_return refuse(services, asked.error(), ExitCode::failed);
   if (!command.json) services.output.err(fmt::format("Cancelling {}...\n", row->id.text));
   const auto ended = co_await wait_for_end(services, *std::move(row));
   const auto status = store::to_string(ended.status);

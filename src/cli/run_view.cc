@@ -96,7 +96,7 @@ class PeopleView final : public RunView {
     std::string text;
     if (progress_.style().live && !quiet_) text += erase_line;
     for (const auto& line : lines) {
-      text += line;
+      text += trim_end(line);
       text += '\n';
     }
     if (is_live()) text += status();

@@ -51,7 +51,7 @@ void print_run_line(Services& services, const store::RunRow& run) {
                   to_iso8601(run.created_at).substr(0, 19),
                   padded(duration_of(run.started_at, run.ended_at, services.clock.now()), 8));
   if (run.name != run.definition) line += "  " + printable(run.name);
-  services.output.out(std::string(line.substr(0, line.find_last_not_of(' ') + 1)) + "\n");
+  services.output.line(line);
 }
 
 std::string_view sign_of(store::StepStatus status, bool success) {
@@ -77,7 +77,7 @@ void print_step(Services& services, const store::StepRow& step) {
       printable(step.key.text));
   if (step.attempts > 1) line += fmt::format("  ({} attempts)", step.attempts);
   if (!step.error.empty()) line += "  " + printable(step.error);
-  services.output.out(line + "\n");
+  services.output.line(line);
 }
 
 Ending ending_of(const store::RunRow& run, bool interrupted, const RunFacts& facts) {
@@ -93,20 +93,21 @@ void print_run(Services& services, const store::RunRow& run,
                const std::vector<store::StepRow>& steps, const RunFacts& facts) {
   auto& output = services.output;
   const bool interrupted = is_interrupted(services, run);
-  output.out(
-      fmt::format("{} {}  {}\n", run.id.text, status_of(run, interrupted), printable(run.name)));
-  output.out(fmt::format("  project   {}\n  file      {}\n", run.project, run.file));
-  output.out(fmt::format("  created   {}\n", to_iso8601(run.created_at)));
+  output.line(
+      fmt::format("{} {}  {}", run.id.text, status_of(run, interrupted), printable(run.name)));
+  output.line(fmt::format("  project   {}", run.project));
+  output.line(fmt::format("  file      {}", run.file));
+  output.line(fmt::format("  created   {}", to_iso8601(run.created_at)));
   if (!run.phase.empty() && !store::is_terminal(run.status)) {
-    output.out(fmt::format("  phase     {}\n", run.phase));
+    output.line(fmt::format("  phase     {}", run.phase));
   }
-  if (!steps.empty()) output.out("steps\n");
+  if (!steps.empty()) output.line("steps");
   for (const auto& step : steps) print_step(services, step);
   Style style;
   style.color = output.has_color();
   style.unicode = output.has_unicode();
   for (const auto& line : summary(ending_of(run, interrupted, facts), facts, style)) {
-    output.out(line + "\n");
+    output.line(line);
   }
 }
 
@@ -169,7 +170,7 @@ Task<int> show_history(Services& services, RunsHistoryCommand command) {
     for (const auto& event : events) all.push_back(history::to_json(event));
     services.output.out(to_pretty_text(all) + "\n");
   } else {
-    for (const auto& event : events) services.output.out(event_line(event) + "\n");
+    for (const auto& event : events) services.output.line(event_line(event));
   }
   co_await mention_interrupted(services);
   co_return ok;

@@ -40,6 +40,7 @@ struct Services {
   std::filesystem::path cwd;
   std::vector<Secret> secrets;
   std::vector<SettingRow> settings;
+  bool json = false;                   // of the command: what errors are on stdout
   DetachedReport* detached = nullptr;  // set in the background process of --detach
   std::unique_ptr<store::Store> opened;
   bool run_started =

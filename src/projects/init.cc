@@ -85,10 +85,7 @@ class Init {
   void create(const fs::path& relative, std::string_view text) {
     const auto file = result_.project / relative;
     std::error_code error;
-    if (fs::exists(fs::symlink_status(file, error))) {
-      result_.kept.push_back(relative.string());
-      return;
-    }
+    if (fs::exists(fs::symlink_status(file, error))) return keep(relative);
     write_file(file, text);
     result_.created.push_back(relative.string());
   }
@@ -108,14 +105,13 @@ class Init {
       });
       if (!there) added += std::string(line) + "\n";
     }
-    if (added.empty()) {
-      result_.kept.push_back(relative.string());
-      return;
-    }
+    if (added.empty()) return keep(relative);
     if (!text.empty() && !text.ends_with('\n')) text += '\n';
     write_file(file, text + added);
     (is_new ? result_.created : result_.updated).push_back(relative.string());
   }
+
+  void keep(const fs::path& relative) { result_.kept.push_back(relative.string()); }
 
   InitResult take() { return std::move(result_); }
 
@@ -156,8 +152,11 @@ Result<InitResult> init_project(const fs::path& folder, const fs::path& libexec)
   make_folder(folder);
   Init init(fs::canonical(folder));
   // A project that has definitions needs no sample.
-  if (!has_definitions(fs::canonical(folder))) {
-    init.create(definitions_folder() / "hello.ts", sample);
+  const auto sample_file = definitions_folder() / "hello.ts";
+  if (!has_definitions(fs::canonical(folder)) || fs::exists(folder / sample_file, error)) {
+    init.create(sample_file, sample);
+  } else {
+    init.keep(definitions_folder());
   }
   init.create(fs::path(".agent") / "tsconfig.json", tsconfig);
   copy_types(init, libexec / "types");

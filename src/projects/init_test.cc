@@ -66,6 +66,7 @@ TEST_F(InitTest, NeverOverwrites) {
             "node_modules\n/.worktrees/\n.agent/workflows/executions/\n");
   EXPECT_EQ(made->updated, std::vector<std::string>{".gitignore"});
   EXPECT_EQ(std::ranges::count(made->kept, ".agent/tsconfig.json"), 1);
+  EXPECT_EQ(std::ranges::count(made->kept, ".agent/workflows/definitions"), 1);
 }
 
 TEST_F(InitTest, ASecondCallChangesNothing) {
@@ -74,6 +75,8 @@ TEST_F(InitTest, ASecondCallChangesNothing) {
   ASSERT_TRUE(again);
   EXPECT_TRUE(again->created.empty());
   EXPECT_TRUE(again->updated.empty());
+  EXPECT_EQ(std::ranges::count(again->kept, ".agent/workflows/definitions/hello.ts"), 1);
+  EXPECT_EQ(std::ranges::count(again->kept, ".gitignore"), 1);
 }
 
 TEST_F(InitTest, AFileIsNotAProject) {

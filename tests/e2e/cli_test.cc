@@ -1,0 +1,183 @@
+// What commands print and how they exit, besides what runs do: errors in JSON, files of arguments,
+// definitions that cannot be used, readers that stand still.
+
+#include "base/text.h"
+#include "support/sandbox.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+namespace agentcmd::test {
+namespace {
+
+class CliTest : public testing::Test {
+ protected:
+  void define(const std::string& id, std::string_view body) const {
+    sandbox.define(id + ".ts", fmt::format("export default defineWorkflow({{ id: '{}' }}, async "
+                                           "({{ event, step }}) => {{ {} }});",
+                                           id, body));
+  }
+  Finished shell(const std::string& command) const {
+    const auto binary = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "agentcmd";
+    return sandbox.exec({"sh", "-c", command, binary.string()});
+  }
+  Sandbox sandbox;
+};
+
+Json error_of(const Finished& finished) {
+  const auto lines = split(trim(finished.out), '\n');
+  EXPECT_EQ(lines.size(), 1u) << finished.out;
+  const auto line = Json::parse(lines.back(), nullptr, false);
+  EXPECT_EQ(line.value("type", ""), "error") << finished.out << finished.err;
+  return line.value("error", Json::object());
+}
+
+TEST_F(CliTest, AnEndlessSourceOfArgumentsIsRefused) {
+  define("one", "return event.data.args;");
+  for (const auto* command : {"$0 run one --args @/dev/zero", "yes | $0 run one --args @/dev/stdin",
+                              "yes | $0 run one --args @-"}) {
+    const auto finished = shell(command);
+    EXPECT_EQ(finished.code, 2) << command;
+    EXPECT_TRUE(finished.err.starts_with("agentcmd: --args: ")) << finished.err;
+  }
+  const auto piped = shell("echo '{\"a\": 1}' | $0 run one --json --args @/dev/stdin");
+  EXPECT_EQ(result_of(piped)["result"], Json::parse(R"({"a": 1})"));
+}
+
+TEST_F(CliTest, ADefinitionWhoseSchemaCannotBeUsedIsBroken) {
+  sandbox.define("types.ts",
+                 "export default defineWorkflow({ id: 'types', argsSchema: { type: 12 } }, "
+                 "async () => 1);");
+  sandbox.define("pattern.ts",
+                 "export default defineWorkflow({ id: 'pattern', argsSchema: { properties: "
+                 "{ name: { pattern: '([' } } } }, async () => 1);");
+  const auto checked = sandbox.agentcmd({"definitions", "check"});
+  EXPECT_EQ(checked.code, 1);
+  EXPECT_TRUE(checked.out.contains("types.ts: argsSchema.type: 12 is not the name of a type"))
+      << checked.out;
+  EXPECT_TRUE(checked.out.contains("pattern.ts: argsSchema.properties.name.pattern: "))
+      << checked.out;
+  for (const auto& one : Json::parse(sandbox.agentcmd({"definitions", "list", "--json"}).out)) {
+    EXPECT_TRUE(one["error"].is_string()) << one;
+  }
+  const auto refused = sandbox.agentcmd({"run", "types", "--json"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(error_of(refused)["code"], "invalid_argument");
+}
+
+TEST_F(CliTest, WithJsonEveryErrorIsOneDocument) {
+  define("one", "return 1;");
+  sandbox.write("a file", "");
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"runs", "show", "r9"},
+           {"runs", "logs", "r9"},
+           {"runs", "history", "r9"},
+           {"runs", "resume", "r9"},
+           {"runs", "cancel", "r9"},
+           {"runs", "list", "--project", "nowhere"},
+           {"definitions", "check", "--project", "nowhere"},
+           {"run", "two"},
+           {"run", "one", "--args", "[]"},
+           {"runs", "show"},
+           {"init", "a file"},
+       }) {
+    auto with_json = words;
+    with_json.emplace_back("--json");
+    const auto finished = sandbox.agentcmd(with_json);
+    EXPECT_EQ(finished.code, 2) << join(words, " ");
+    const auto error = error_of(finished);
+    EXPECT_FALSE(error.value("code", "").empty()) << join(words, " ");
+    EXPECT_TRUE(finished.err.contains(split(error.value("message", ""), '\n').front()))
+        << finished.err;
+  }
+}
+
+TEST_F(CliTest, AnAmbiguousOrEndedRunIsAnErrorInJsonToo) {
+  define("one", "return 1;");
+  const std::string id = result_of(sandbox.agentcmd({"run", "one", "--json"}))["id"];
+  ASSERT_EQ(sandbox.agentcmd({"run", "one"}).code, 0);
+  const auto ambiguous = sandbox.agentcmd({"runs", "show", "r", "--json"});
+  EXPECT_EQ(ambiguous.code, 2);
+  EXPECT_TRUE(error_of(ambiguous)["message"].get<std::string>().contains(id)) << ambiguous.out;
+  for (const auto* command : {"resume", "cancel"}) {
+    const auto ended = sandbox.agentcmd({"runs", command, id, "--json"});
+    EXPECT_EQ(ended.code, 2);
+    EXPECT_EQ(error_of(ended)["code"], "failed_precondition");
+  }
+}
+
+TEST_F(CliTest, AFaultIsAnErrorInJsonToo) {
+  sandbox.write("file", "");
+  sandbox.env["AGENTCMD_HOME"] = (sandbox.project / "file" / "home").string();
+  const auto finished = sandbox.agentcmd({"runs", "list", "--json"});
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_EQ(error_of(finished)["code"], "fault");
+}
+
+TEST_F(CliTest, AnUnknownDefinitionIsAnsweredFastWhateverOthersDoAtLoad) {
+  define("generate-feature", "return 1;");
+  define("feature-list", "return 1;");
+  sandbox.define("syntax.ts", "export default (");
+  for (int i = 0; i < 4; ++i) sandbox.define(fmt::format("loop{}.ts", i), "for (;;) {}\n");
+  const auto begun = std::chrono::steady_clock::now();
+  const auto finished = sandbox.agentcmd({"run", "feature"});
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(15));
+  EXPECT_EQ(finished.code, 2);
+  EXPECT_TRUE(finished.err.contains("Did you mean 'feature-list' or 'generate-feature'?"))
+      << finished.err;
+  EXPECT_TRUE(
+      finished.err.ends_with("\n5 files cannot be loaded; agentcmd definitions check says "
+                             "why\n"))
+      << finished.err;
+  EXPECT_EQ(split(trim(finished.err), '\n').size(), 2u) << finished.err;
+}
+
+TEST_F(CliTest, ADefinitionThatCannotBeLoadedSaysWhyWhenItIsAskedFor) {
+  sandbox.define("syntax.ts", "export default (");
+  const auto finished = sandbox.agentcmd({"run", "syntax"});
+  EXPECT_EQ(finished.code, 2);
+  EXPECT_TRUE(finished.err.contains("cannot be loaded: .agent/workflows/definitions/syntax.ts:1:"))
+      << finished.err;
+}
+
+TEST_F(CliTest, AnIdThatIsPutTogetherIsFoundAllTheSame) {
+  sandbox.define("parts.ts",
+                 "export default defineWorkflow({ id: ['put', 'together'].join('-') }, async () => "
+                 "7);");
+  const auto finished = sandbox.agentcmd({"run", "put-together", "--json"});
+  EXPECT_EQ(result_of(finished)["result"], 7) << finished.err;
+}
+
+TEST_F(CliTest, LinesHaveNoBlanksAtTheirEnd) {
+  sandbox.define("lines.ts",
+                 "export default defineWorkflow({ id: 'lines', name: 'Lines' }, async ({ step }) "
+                 "=> { console.log('a\\n\\nb'); await step.cli('print', { command: 'echo x; echo; "
+                 "echo y' }); return { deep: { list: [1] } }; });");
+  sandbox.make_repository();
+  std::string all = sandbox.agentcmd({"run", "lines", "--mode", "worktree"}).out;
+  const std::string id = sandbox.runs().at(0)["id"];
+  for (const auto& words : std::vector<std::vector<std::string>>{{"runs"},
+                                                                 {"runs", "show", id},
+                                                                 {"runs", "logs", id},
+                                                                 {"runs", "history", id},
+                                                                 {"definitions", "list"},
+                                                                 {"definitions", "check"},
+                                                                 {"config"},
+                                                                 {"init"}}) {
+    all += sandbox.agentcmd(words).out;
+  }
+  for (const auto& line : split(all, '\n')) EXPECT_FALSE(line.ends_with(' ')) << "'" << line << "'";
+}
+
+TEST_F(CliTest, ASecondInitSaysWhatItKept) {
+  ASSERT_EQ(sandbox.agentcmd({"init"}).code, 0);
+  const auto again = sandbox.agentcmd({"init"});
+  EXPECT_EQ(again.code, 0);
+  EXPECT_TRUE(again.out.contains("kept     .agent/workflows/definitions/hello.ts\n")) << again.out;
+  EXPECT_TRUE(again.out.contains("nothing was changed")) << again.out;
+}
+
+}  // namespace
+}  // namespace agentcmd::test
