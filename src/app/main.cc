@@ -130,6 +130,7 @@ int run_command(cli::Output& output, cli::Parsed parsed, const std::vector<std::
 // The exit code of a command that could not say all that it had to say. Executing a run keeps its
 // own: what became of the run is the more important news.
 int after_output(cli::Output& output, int exit_code, bool executes) {
+  output.flush();
   if (output.write_error() == 0) return exit_code;
   output.complain(fmt::format("not everything could be written to stdout: {}",
                               std::strerror(output.write_error())));
@@ -152,6 +153,7 @@ int run(const std::vector<std::string>& words) {
     return after_output(output, exit_code, executes);
   } catch (...) {
     cli::report(output, std::current_exception(), json);
+    output.flush();
     return not_started;
   }
 }

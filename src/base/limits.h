@@ -35,6 +35,10 @@ inline constexpr std::size_t spool_bytes_max = 1024 * mib;
 inline constexpr std::size_t shown_behind_max = 16 * mib;
 inline constexpr std::size_t shown_tail_bytes = mib;
 
+// Of what a run shows, so much is kept for a reader that stands still; more output of steps is left
+// out then.
+inline constexpr std::size_t unread_output_bytes_max = 4 * mib;
+
 // One frame between driver and workflow worker.
 inline constexpr std::size_t worker_frame_bytes_max = 256 * mib;
 // A worker that has not answered for so long is killed.

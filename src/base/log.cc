@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/json.h"
 
+#include <poll.h>
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -24,6 +25,7 @@ constexpr std::array<std::string_view, 4> level_names{"debug", "info", "warn", "
 struct Sink {
   std::atomic<Level> level = Level::warn;
   std::atomic<bool> as_text = true;
+  std::atomic<bool> to_stderr = true;
   std::shared_ptr<spdlog::logger> logger;
 };
 
@@ -46,6 +48,14 @@ std::string as_words(Level level, std::string_view event, std::initializer_list<
   return text;
 }
 
+// A reader of stderr that stands still (Ctrl-S, a stopped less) is not worth waiting for: whoever
+// logs has work to do.
+bool takes_now(int fd) {
+  constexpr int patience_ms = 10;
+  pollfd ready{fd, POLLOUT, 0};
+  return poll(&ready, 1, patience_ms) > 0;
+}
+
 }  // namespace
 
 void configure(Level level, const std::string& file) {
@@ -56,6 +66,7 @@ void configure(Level level, const std::string& file) {
   } else {
     target = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file);
   }
+  out.to_stderr = file.empty();
   out.as_text = file.empty() && isatty(STDERR_FILENO) == 1;
   out.logger = std::make_shared<spdlog::logger>("agentcmd", std::move(target));
   out.logger->set_pattern("%v");
@@ -67,6 +78,7 @@ void configure(Level level, const std::string& file) {
 void write(Level level, std::string_view event, std::initializer_list<Field> fields) {
   auto& out = sink();
   if (level < out.level || !out.logger) return;
+  if (out.to_stderr && !takes_now(STDERR_FILENO)) return;
   out.logger->info(out.as_text ? as_words(level, event, fields) : as_line(level, event, fields));
 }
 

@@ -3,6 +3,7 @@
 // are fields. Text on a terminal, JSON lines otherwise, to stderr or a file. error: a part stopped;
 // warn: someone should look; info: rare and bounded; debug: off unless asked for. A Secret
 // (secret.h) has no conversion to a field, so logging one does not compile. Safe from any thread.
+// A message is dropped when nobody takes it: the reader of stderr stands still.
 
 #include <fmt/format.h>
 

@@ -1,5 +1,6 @@
 #include "cli/execute.h"
 
+#include "async/settled.h"
 #include "async/task_group.h"
 #include "async/wakeup.h"
 #include "cli/detach.h"
@@ -16,6 +17,7 @@
 #include <csignal>
 #include <exception>
 #include <optional>
+#include <utility>
 
 namespace agentcmd::cli {
 namespace asio = boost::asio;
@@ -55,6 +57,8 @@ class Execution {
   Task<int> run(bool resume) {
     tasks_.spawn("run.signals", watch_signals());
     tasks_.spawn("run.animate", view_.animate());
+    tasks_.spawn("run.stdout", services_.output.drain_out());
+    tasks_.spawn("run.stderr", services_.output.drain_err());
     do {
       driven_.reset();
       tasks_.spawn("run.drive", drive(resume));
@@ -120,10 +124,11 @@ class Execution {
     view_.notice((*driven_)->message);
     using namespace asio::experimental::awaitable_operators;
     asking_ = true;
-    const auto answer =
-        co_await (confirmed(services_.executor, services_.output, "Run it again?") || not_asked());
+    auto asked = settle(confirmed(services_.executor, services_.output, "Run it again?"));
+    const auto answer = co_await (std::move(asked) || not_asked());
     asking_ = false;
-    co_return answer.index() == 0 && std::get<0>(answer);
+    // A question that cannot be asked has not been answered with yes.
+    co_return answer.index() == 0 && std::get<0>(answer).value.value_or(false);
   }
 
   // Returns when a signal takes the question back.

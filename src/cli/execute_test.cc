@@ -9,12 +9,15 @@
 #include <boost/asio/io_context.hpp>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <memory>
 
 namespace agentcmd::cli {
 namespace {
@@ -83,10 +86,10 @@ class ExecuteTest : public testing::Test {
                       .clock = clock_,
                       .random = random_,
                       .home = {root_}};
-    const auto view = make_run_view(kind, *output_, clock_);
+    view_ = make_run_view(kind, *output_, clock_);
     int code = -1;
     TaskGroup tasks(loop_.get_executor());
-    tasks.spawn("test", execute_into(services, *view, code));
+    tasks.spawn("test", execute_into(services, *view_, code));
     loop_.run();
     return code;
   }
@@ -97,8 +100,11 @@ class ExecuteTest : public testing::Test {
   }
   std::string printed() const { return text_of("out"); }
 
+  void show_on(int out) { output_.emplace(out, out); }
+
   boost::asio::io_context loop_;
   FakeDriver driver_{loop_.get_executor()};
+  std::unique_ptr<RunView> view_;  // while it executes
 
  private:
   Task<> execute_into(Services& services, RunView& view, int& code) {
@@ -200,6 +206,73 @@ TEST_F(DetachTest, AClosedTerminalLeavesTheRunGoingOnIntoItsLog) {
   driver_.on_cancel = [&] { driver_.end(store::RunStatus::cancelled); };
   EXPECT_EQ(execute(), 130);
   EXPECT_NE(text_of("logs/r1.log").find("goes on in the background"), std::string::npos);
+}
+
+// On a terminal that is stdin, too; both are put back.
+class AskTest : public ExecuteTest {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(openpty(&user_, &terminal_, nullptr, nullptr, nullptr), 0);
+    dup2(terminal_, STDIN_FILENO);
+    show_on(terminal_);
+    getrlimit(RLIMIT_NOFILE, &files_);
+  }
+  void TearDown() override {
+    setrlimit(RLIMIT_NOFILE, &files_);
+    dup2(saved_in_, STDIN_FILENO);
+    for (const int fd : {saved_in_, user_, terminal_}) close(fd);
+  }
+
+  void type(std::string_view text) const {
+    ASSERT_EQ(write(user_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
+  }
+  void lose_a_command() {
+    history::RunPaused paused;
+    paused.reason = "lost";
+    view_->committed({"r1"}, {1, from_millis(0), paused});
+    driver_.end(store::RunStatus::paused, "a command was lost");
+  }
+  void allow_no_more_files() const {
+    auto none = files_;
+    none.rlim_cur = 0;
+    setrlimit(RLIMIT_NOFILE, &none);
+  }
+
+ private:
+  int user_ = -1;
+  int terminal_ = -1;
+  int saved_in_ = dup(STDIN_FILENO);
+  rlimit files_{};
+};
+
+TEST_F(AskTest, ALostCommandIsRunAgainWhenTheUserSaysSo) {
+  int drives = 0;
+  driver_.on_drive = [&] {
+    if (++drives == 1) {
+      lose_a_command();
+      type("y\n");
+    } else {
+      driver_.end(store::RunStatus::completed);
+    }
+  };
+  EXPECT_EQ(execute(), 0);
+  EXPECT_EQ(drives, 2);
+}
+
+TEST_F(AskTest, ALostCommandIsNotRunAgainOtherwise) {
+  driver_.on_drive = [&] {
+    lose_a_command();
+    type("\n");
+  };
+  EXPECT_EQ(execute(), 5);
+}
+
+TEST_F(AskTest, AQuestionThatCannotBeAskedIsNotWaitedFor) {
+  driver_.on_drive = [&] {
+    lose_a_command();
+    allow_no_more_files();
+  };
+  EXPECT_EQ(execute(), 5);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
-// The two streams that the user sees. A reader that goes away (EPIPE) is no error: what is written
-// after that is dropped. So it is after any other error, which is kept.
+// The two streams that the user sees.
+
+#include "cli/stream_writer.h"
 
 #include <cstddef>
 #include <filesystem>
@@ -31,22 +32,31 @@ class Output {
   std::size_t width() const;
 
   // Why text for stdout was dropped, as an errno; 0 if none was, or its reader went away.
-  int write_error() const { return out_.error; }
+  int write_error() const { return out_.error(); }
+
+  // While a run is driven nobody waits for a reader that stands still (stream_writer.h): what it
+  // does not take is kept and written by drain_out() and drain_err(), and at the end by flush(),
+  // which waits as long as it takes.
+  void stop_waiting();
+  Task<> drain_out() { return out_.drain(); }
+  Task<> drain_err() { return err_.drain(); }
+  void flush();
+  // False: so much is kept that what may be left out should be.
+  bool has_room() const;
+  // Whether the reader has taken everything.
+  bool is_idle() const { return out_.waits() == 0; }
 
   // From here on both streams, and descriptors 1 and 2, lead to `file`, to which it appends. Throws
   // Fault when it cannot be opened.
   void redirect(const std::filesystem::path& file);
 
  private:
-  struct Stream {
-    int fd = -1;
-    bool gone = false;
-    int error = 0;
-  };
-  static void write(Stream& stream, std::string_view text);
+  // One writer for both where they lead to one reader, so that it sees things in their order.
+  StreamWriter& err_writer() { return is_one_reader_ ? out_ : err_; }
 
-  Stream out_;
-  Stream err_;
+  StreamWriter out_;
+  StreamWriter err_;
+  bool is_one_reader_;
   bool out_is_terminal_;
   bool can_redraw_;
   bool has_color_;

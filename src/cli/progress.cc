@@ -204,6 +204,12 @@ std::vector<std::string> Progress::on_output(const history::StepKey& key, std::s
   return lines;
 }
 
+std::vector<std::string> Progress::cut_output(const history::StepKey& key) {
+  std::vector<std::string> lines;
+  rest_of_output(key, lines);
+  return lines;
+}
+
 std::string Progress::output_prefix(const history::StepKey& key) const {
   const auto found = steps_.find(key);
   const auto name = found == steps_.end() ? key.text : found->second.name;

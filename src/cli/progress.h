@@ -23,6 +23,8 @@ class Progress {
   // Lines that are complete by this piece; the rest waits for more, or for the end of the step.
   std::vector<std::string> on_output(const history::StepKey& key, std::string_view stream,
                                      std::string_view text);
+  // What follows on the output so far is left out: the lines that wait for more.
+  std::vector<std::string> cut_output(const history::StepKey& key);
   // Something that was committed before this process: known, not shown.
   void remember(const history::Event& event);
 

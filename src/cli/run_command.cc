@@ -65,6 +65,8 @@ Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& v
 }
 
 Task<int> with_driver(Services& services, ViewKind kind, Target target) {
+  // In the background there is a log, not a reader who might stand still.
+  if (services.detached == nullptr) services.output.stop_waiting();
   const auto view = make_run_view(kind, services.output, services.clock);
   auto driver =
       co_await runtime::start_driver(services.executor, services.store(), services.clock,

@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace agentcmd::cli {
 namespace {
 
@@ -28,14 +30,9 @@ Style style_of(const Output& output) {
 class PeopleView final : public RunView {
  public:
   PeopleView(Output& output, const Clock& clock, bool quiet)
-      : output_(output), clock_(clock), quiet_(quiet), progress_(style_of(output)) {}
+      : RunView(output), clock_(clock), quiet_(quiet), progress_(style_of(output)) {}
 
   bool wants_output() const override { return !quiet_; }
-
-  void output(const history::RunId&, const history::StepKey& step, std::string_view stream,
-              std::string_view text) override {
-    if (!quiet_) print(progress_.on_output(step, stream, text));
-  }
 
   void notice(std::string_view text) override {
     if (quiet_) {
@@ -43,11 +40,6 @@ class PeopleView final : public RunView {
     } else {
       print({progress_.style().paint(Tint::yellow, text)});
     }
-  }
-
-  void finish(const Ending& ending) override {
-    finished_ = true;
-    print(summary(ending, facts(), progress_.style()));
   }
 
   void close() override {
@@ -60,7 +52,7 @@ class PeopleView final : public RunView {
   Task<> animate() override {
     for (;; ++frame_) {
       co_await sleep_until(deadline_in(frame_time));
-      if (is_live()) output_.out(std::string(erase_line) + status());
+      if (is_live() && output_.is_idle()) output_.out(std::string(erase_line) + status());
     }
   }
 
@@ -77,6 +69,22 @@ class PeopleView final : public RunView {
   void shown(const history::RunId&, const history::Event& event) override {
     auto lines = progress_.on_event(event);
     if (!quiet_) print(lines);
+  }
+
+  void shown_output(const history::RunId&, const history::StepKey& step, std::string_view stream,
+                    std::string_view text) override {
+    if (!quiet_) print(progress_.on_output(step, stream, text));
+  }
+
+  void ended(const Ending& ending) override {
+    finished_ = true;
+    print(summary(ending, facts(), progress_.style()));
+  }
+
+  void cut(const history::StepKey& step) override { print(progress_.cut_output(step)); }
+
+  void left_out(const history::RunId& run, std::size_t bytes) override {
+    print({progress_.style().paint(Tint::yellow, left_out_note(run, bytes))});
   }
 
  private:
@@ -103,7 +111,6 @@ class PeopleView final : public RunView {
     output_.out(text);
   }
 
-  Output& output_;
   const Clock& clock_;
   const bool quiet_;
   Progress progress_;
@@ -114,23 +121,13 @@ class PeopleView final : public RunView {
 // One JSON object a line.
 class JsonView final : public RunView {
  public:
-  JsonView(Output& output, bool quiet) : output_(output), quiet_(quiet) {}
+  JsonView(Output& output, bool quiet) : RunView(output), quiet_(quiet) {}
 
   bool wants_output() const override { return !quiet_; }
-  void output(const history::RunId& run, const history::StepKey& step, std::string_view stream,
-              std::string_view text) override {
-    if (quiet_) return;
-    print({{"type", "output"},
-           {"run", run.text},
-           {"step", step.text},
-           {"stream", stream},
-           {"text", to_utf8(text)}});
-  }
   void notice(std::string_view text) override {
     print({{"type", "notice"}, {"message", text}});
     output_.complain(text);
   }
-  void finish(const Ending& ending) override { output_.out(result_line(ending, facts()) + "\n"); }
   void close() override {}
   void detached() override {}
   Task<> animate() override { co_return; }
@@ -147,13 +144,28 @@ class JsonView final : public RunView {
   void shown(const history::RunId& run, const history::Event& event) override {
     print({{"type", "event"}, {"run", run.text}, {"event", history::to_json(event)}});
   }
+  void shown_output(const history::RunId& run, const history::StepKey& step,
+                    std::string_view stream, std::string_view text) override {
+    print({{"type", "output"},
+           {"run", run.text},
+           {"step", step.text},
+           {"stream", stream},
+           {"text", to_utf8(text)}});
+  }
+  void ended(const Ending& ending) override { output_.out(result_line(ending, facts()) + "\n"); }
+  void cut(const history::StepKey&) override {}
+  void left_out(const history::RunId& run, std::size_t bytes) override {
+    print({{"type", "output_left_out"},
+           {"run", run.text},
+           {"bytes", bytes},
+           {"message", left_out_note(run, bytes)}});
+  }
 
  private:
   void print(const Json& line) {
     if (!quiet_) output_.out(to_text(line) + "\n");
   }
 
-  Output& output_;
   const bool quiet_;
 };
 
@@ -174,7 +186,33 @@ Json error_of(const Ending& ending, const RunFacts& facts) {
 
 void RunView::committed(const history::RunId& run, const history::Event& event) {
   facts_.apply(event);
+  if (output_.has_room()) mention_left_out(run);
   shown(run, event);
+}
+
+void RunView::output(const history::RunId& run, const history::StepKey& step,
+                     std::string_view stream, std::string_view text) {
+  if (!wants_output()) return;
+  if (output_.has_room()) {
+    mention_left_out(run);
+    shown_output(run, step, stream, text);
+  } else {
+    cut(step);
+    left_out_ += text.size();
+  }
+}
+
+void RunView::finish(const Ending& ending) {
+  mention_left_out(ending.run);
+  ended(ending);
+}
+
+void RunView::mention_left_out(const history::RunId& run) {
+  if (left_out_ > 0) left_out(run, std::exchange(left_out_, 0));
+}
+
+std::string left_out_note(const history::RunId& run, std::size_t bytes) {
+  return fmt::format("… {} bytes not shown; see agentcmd runs logs {}", bytes, run.text);
 }
 
 void RunView::begin(const history::RunId& run, const std::vector<history::Event>& past) {

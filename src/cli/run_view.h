@@ -9,21 +9,28 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <cstddef>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace agentcmd::cli {
 
+// What is committed is always shown, and the ending. Output of steps is left out while the reader
+// of stdout stands still and much is kept for it already (Output::has_room); then it says how much.
 class RunView : public runtime::Observer {
  public:
   void committed(const history::RunId& run, const history::Event& event) final;
+  void output(const history::RunId& run, const history::StepKey& step, std::string_view stream,
+              std::string_view text) final;
 
   // Before the first event of this process; `past` is what was committed earlier.
   void begin(const history::RunId& run, const std::vector<history::Event>& past);
   // Something about the run that is no event: how to stop it, that it was detached.
   virtual void notice(std::string_view text) = 0;
   // How it ended; nothing follows.
-  virtual void finish(const Ending& ending) = 0;
+  void finish(const Ending& ending);
   // It ended without an ending: the error is said by whoever calls this.
   virtual void close() = 0;
   // The terminal is gone or given up; what follows goes to a file.
@@ -34,12 +41,29 @@ class RunView : public runtime::Observer {
   const RunFacts& facts() const { return facts_; }
 
  protected:
+  explicit RunView(Output& output) : output_(output) {}
+
   virtual void begun(const history::RunId& run, const std::vector<history::Event>& past) = 0;
   virtual void shown(const history::RunId& run, const history::Event& event) = 0;
+  virtual void shown_output(const history::RunId& run, const history::StepKey& step,
+                            std::string_view stream, std::string_view text) = 0;
+  virtual void ended(const Ending& ending) = 0;
+  // Output of this step is left out from here on.
+  virtual void cut(const history::StepKey& step) = 0;
+  // So many bytes of output were left out until now.
+  virtual void left_out(const history::RunId& run, std::size_t bytes) = 0;
+
+  Output& output_;
 
  private:
+  void mention_left_out(const history::RunId& run);
+
   RunFacts facts_;
+  std::size_t left_out_ = 0;  // bytes, not mentioned yet
 };
+
+// "… 4096 bytes not shown; see agentcmd runs logs r1"
+std::string left_out_note(const history::RunId& run, std::size_t bytes);
 
 enum class ViewKind { people, quiet, json, quiet_json };
 

@@ -179,5 +179,39 @@ TEST_F(CliTest, ASecondInitSaysWhatItKept) {
   EXPECT_TRUE(again.out.contains("nothing was changed")) << again.out;
 }
 
+// The pipe of a Running is not read before wait() is called.
+TEST_F(CliTest, ARunEndsThoughNobodyReadsItsOutput) {
+  define("noisy",
+         "await step.cli('print', { command: 'yes 0123456789 | head -c 9000000' });"
+         "await step.annotation('after', { message: 'still here' }); return 'done';");
+  const auto running = sandbox.start({"run", "noisy", "--json"});
+  wait_until(
+      [&] {
+        const auto runs = sandbox.runs();
+        return !runs.empty() && runs[0]["status"] == "completed";
+      },
+      "the run has ended");
+  const auto finished = running->wait();
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  EXPECT_EQ(result_of(finished)["result"], "done");
+  EXPECT_TRUE(finished.out.contains("still here"));
+  EXPECT_TRUE(finished.out.contains("bytes not shown; see agentcmd runs logs r"));
+  // Every event is there, whatever else is not.
+  const std::string id = sandbox.runs().at(0)["id"];
+  const auto history = Json::parse(sandbox.agentcmd({"runs", "history", id, "--json"}).out);
+  std::size_t events = 0;
+  for (const auto& line : split(finished.out, '\n'))
+    events += line.starts_with(R"({"type":"event")");
+  EXPECT_EQ(events + 1, history.size()) << "all but the first, which made the run";
+}
+
+TEST_F(CliTest, AReaderThatGoesAwayDoesNotStopTheRun) {
+  define("noisy",
+         "await step.cli('print', { command: 'yes 0123456789 | head -c 2000000' }); return 1;");
+  const auto finished = shell("$0 run noisy | head -1");
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  wait_until([&] { return sandbox.runs().at(0)["status"] == "completed"; }, "the run has ended");
+}
+
 }  // namespace
 }  // namespace agentcmd::test
