@@ -187,6 +187,7 @@ Task<Result<CommitOutcome>> commit_paths(Repository repository, std::string mess
   repository.path = layout->top_level;
   const auto status = co_await read_status(repository);
   if (!status) co_return tl::unexpected(status.error());
+  if (auto merged = check_no_conflicts(*status); !merged) co_return tl::unexpected(merged.error());
   if (paths.empty() || status->is_clean()) co_return CommitOutcome{};
 
   auto to_add = paths;

@@ -93,7 +93,7 @@ struct CommitOutcome {
 Task<Result<CommitOutcome>> commit_all(Repository repository, std::string message);
 
 // Commits these paths (relative to the top; files or folders) and nothing else; what else is staged
-// stays staged.
+// stays staged. Refuses as commit_all() does.
 Task<Result<CommitOutcome>> commit_paths(Repository repository, std::string message,
                                          std::vector<std::string> paths);
 

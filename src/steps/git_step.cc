@@ -9,6 +9,7 @@
 #include "steps/interruptible.h"
 #include "steps/result.h"
 #include "steps/step_types.h"
+#include "workspace/workspace.h"
 
 #include <fmt/format.h>
 
@@ -22,6 +23,7 @@ using namespace std::chrono_literals;
 
 // What an operation knows.
 struct GitCall {
+  StepHost& host;
   const Step& step;
   Json config;
   git::Repository repository;
@@ -46,15 +48,16 @@ Task<Result<std::string>> head_of(git::Repository repository) {
   co_return head->commit.value_or("");
 }
 
-// The commit with everything that is changed; nothing when nothing was. In a repeated attempt, the
-// one that the attempt before has made.
+// The commit with everything that the run has changed; nothing when nothing was. In a repeated
+// attempt, the one that the attempt before has made.
 Task<Result<std::optional<std::string>>> commit_once(const GitCall& call, std::string message) {
   if (call.repeated) {
     auto made = co_await git::find_made_commit(call.repository, call.head_before, message);
     if (!made) co_return tl::unexpected(made.error());
     if (*made) co_return std::move(*made);
   }
-  auto outcome = co_await git::commit_all(call.repository, std::move(message));
+  auto outcome = co_await workspace::commit_work(call.repository, call.host.pool(),
+                                                 call.step.run.run.text, std::move(message));
   if (!outcome) co_return tl::unexpected(outcome.error());
   co_return std::move(outcome->commit);
 }
@@ -215,7 +218,8 @@ Task<Outcome> perform(StepHost& host, Step step) {
   const git::Repository repository{.executor = host.executor(),
                                    .path = directory_of(step, input.config),
                                    .timeout = timeout_of(step, input) + 10s};
-  GitCall call{.step = step,
+  GitCall call{.host = host,
+               .step = step,
                .config = std::move(input.config),
                .repository = repository,
                .head_before = {},

@@ -123,6 +123,38 @@ TEST_F(GitSteps, AWorktreeIsSetUpAndFinalised) {
   EXPECT_EQ(git({"rev-parse", "HEAD"}), user_head);
 }
 
+TEST_F(GitSteps, InModeBranchTheUsersOwnChangesAreNotCommitted) {
+  write_file(project() / "a.txt", "of the user\n");
+  write_file(project() / "staged", "of the user");
+  git({"add", "staged"});
+  write_file(project() / "both", "of the user");
+  auto setup = make_step("setupWorkspace", {{"mode", "branch"}, {"branchName", "feat/b"}});
+  setup.phase = "_system_setup";
+  run(setup);
+  const Json commit{{"operation", "commit"}, {"message", "work"}};
+  EXPECT_FALSE(bool_or(git_step(commit)["data"], "hadChanges", true));
+
+  write_file(project() / "new", "of the run");
+  write_file(project() / "both", "of both");
+  const auto made = git_step(commit);
+  EXPECT_EQ(string_or(made["data"], "commitSha"), git({"rev-parse", "feat/b"})) << made;
+  EXPECT_EQ(git({"show", "--format=", "--name-only", "feat/b"}), "both\nnew");
+  EXPECT_EQ(git({"status", "--porcelain"}), "M a.txt\nA  staged");
+}
+
+TEST_F(GitSteps, AWorktreeOfARunInModeBranchIsCommittedWhole) {
+  write_file(project() / "new", "of the user");
+  auto setup = make_step("setupWorkspace", {{"mode", "branch"}, {"branchName", "feat/b"}});
+  setup.phase = "_system_setup";
+  run(setup);
+  git_step({{"operation", "worktree-add"}, {"branch", "side"}, {"worktreeName", "side"}});
+  const auto side = project() / ".worktrees/side";
+  write_file(side / "new", "of the user");  // the same by chance
+  auto step = make_step("git", {{"operation", "commit"}, {"message", "side"}});
+  step.run.working_dir = side;
+  EXPECT_TRUE(bool_or(run_to_result(step)["data"], "hadChanges"));
+}
+
 TEST_F(GitSteps, WithoutAModeTheRunStaysInTheProject) {
   const auto made = run_to_result(make_step("setupWorkspace", Json::object()));
   EXPECT_EQ(string_or(made["data"], "workingDir"), project().string()) << made;

@@ -82,26 +82,43 @@ Task<Result<void>> restore(Site site, Workspace workspace) {
   co_return co_await git::switch_detached(site.repository(), workspace.original_commit);
 }
 
-Task<Result<std::optional<std::string>>> commit_changes(Site site, Workspace workspace,
-                                                        std::vector<git::StatusEntry> changes,
-                                                        bool has_carried, std::string message) {
-  if (changes.empty()) {
-    co_return co_await git::find_made_commit(site.repository(), workspace.base_commit, message);
-  }
-  if (!has_carried) {
-    const auto made = co_await git::commit_all(site.repository(), message);
-    if (!made) co_return tl::unexpected(made.error());
-    co_return made->commit;
-  }
+Task<Result<git::CommitOutcome>> commit_entries(git::Repository repository,
+                                                std::vector<git::StatusEntry> changes,
+                                                std::string message) {
   std::vector<std::string> paths;
   for (const auto& change : changes) {
     if (change.path.ends_with('/')) continue;  // a repository of its own
     paths.push_back(change.path);
     if (change.kind == git::EntryKind::renamed) paths.push_back(change.original_path);
   }
-  const auto made = co_await git::commit_paths(site.repository(), message, paths);
+  co_return co_await git::commit_paths(std::move(repository), std::move(message), std::move(paths));
+}
+
+Task<Result<std::optional<std::string>>> commit_changes(Site site, Workspace workspace,
+                                                        std::vector<git::StatusEntry> changes,
+                                                        bool has_carried, std::string message) {
+  if (changes.empty()) {
+    co_return co_await git::find_made_commit(site.repository(), workspace.base_commit, message);
+  }
+  const auto made = has_carried
+                        ? co_await commit_entries(site.repository(), std::move(changes), message)
+                        : co_await git::commit_all(site.repository(), message);
   if (!made) co_return tl::unexpected(made.error());
   co_return made->commit;
+}
+
+// What the user had changed in this checkout before the run began to work in it.
+Task<std::vector<CarriedFile>> carried_here(Site site, std::string run) {
+  std::vector<CarriedFile> carried;
+  for (const auto& record :
+       co_await open_records(site.pool, site.layout.common_dir, std::move(run))) {
+    if (record.carried.empty()) continue;
+    const git::Repository repository{site.executor, record.workspace.project};
+    const auto layout = co_await git::find_repository(repository);
+    if (!layout || layout->top_level != site.layout.top_level) continue;
+    carried.insert(carried.end(), record.carried.begin(), record.carried.end());
+  }
+  co_return carried;
 }
 
 bool is_back(const git::Head& head, const Workspace& workspace) {
@@ -210,6 +227,18 @@ Task<Result<FinalizeReport>> finalize_branch(Site site, Workspace workspace,
   const auto written = co_await write_record(site.pool, site.layout.common_dir, done);
   if (!written) co_return tl::unexpected(written.error());
   co_return report;
+}
+
+Task<Result<git::CommitOutcome>> commit_work(git::Repository repository, BlockingPool& pool,
+                                             std::string run, std::string message) {
+  const auto layout = co_await git::find_repository(repository);
+  if (!layout) co_return tl::unexpected(layout.error());
+  const Site site{repository.executor, pool, *layout};
+  const auto carried = co_await carried_here(site, std::move(run));
+  if (carried.empty()) co_return co_await git::commit_all(repository, std::move(message));
+  auto changes = co_await changes_of_run(site, carried);
+  if (!changes) co_return tl::unexpected(changes.error());
+  co_return co_await commit_entries(std::move(repository), std::move(*changes), std::move(message));
 }
 
 }  // namespace agentcmd::workspace

@@ -61,4 +61,9 @@ std::string workspace_id(std::string_view run, std::string_view key) {
   return std::string(run) + "-" + sha256_hex(key).substr(0, 8);
 }
 
+bool is_of_run(std::string_view workspace_id, std::string_view run) {
+  if (!workspace_id.starts_with(run)) return false;
+  return workspace_id.size() == run.size() || workspace_id[run.size()] == '-';
+}
+
 }  // namespace agentcmd::workspace

@@ -17,5 +17,6 @@ std::string folder_name(std::string_view branch);
 
 // Names the record of a workspace: the run, and what distinguishes several of one run.
 std::string workspace_id(std::string_view run, std::string_view key);
+bool is_of_run(std::string_view workspace_id, std::string_view run);
 
 }  // namespace agentcmd::workspace

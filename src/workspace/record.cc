@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/id.h"
 #include "process/rooted_path.h"
+#include "workspace/names.h"
 
 #include <array>
 #include <fstream>
@@ -102,6 +103,25 @@ Task<std::optional<Record>> read_record(BlockingPool& pool, fs::path common_dir,
   const auto text = co_await pool.run([path] { return read_whole(path); });
   if (text.empty()) co_return std::nullopt;
   co_return decode(parse_trusted(text, path.string()), path.string());
+}
+
+Task<std::vector<Record>> open_records(BlockingPool& pool, fs::path common_dir, std::string run) {
+  const auto folder = common_dir / record_path(run).parent_path();
+  co_return co_await pool.run([folder, run] {
+    std::vector<Record> records;
+    std::error_code error;
+    for (fs::directory_iterator walk(folder, error), end; !error && walk != end;
+         walk.increment(error)) {
+      const auto& path = walk->path();
+      const auto id = path.stem().string();
+      if (path.extension() != ".json" || !is_of_run(id, run)) continue;
+      const auto text = read_whole(path);
+      if (text.empty()) continue;  // removed meanwhile
+      auto record = decode(parse_trusted(text, path.string()), path.string());
+      if (record.stage != Stage::done) records.push_back(std::move(record));
+    }
+    return records;
+  });
 }
 
 Task<Result<void>> write_record(BlockingPool& pool, fs::path common_dir, Record record) {

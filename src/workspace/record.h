@@ -33,6 +33,9 @@ struct Record {
 // Reading a record that is damaged is a Fault.
 Task<std::optional<Record>> read_record(BlockingPool& pool, std::filesystem::path common_dir,
                                         std::string id);
+// Those of all workspaces of the run that are not finalised.
+Task<std::vector<Record>> open_records(BlockingPool& pool, std::filesystem::path common_dir,
+                                       std::string run);
 // Durable upon return.
 Task<Result<void>> write_record(BlockingPool& pool, std::filesystem::path common_dir,
                                 Record record);

@@ -10,7 +10,7 @@
 #include "async/task.h"
 #include "base/json.h"
 #include "base/result.h"
-#include "git/porcelain.h"
+#include "git/git.h"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -96,5 +96,11 @@ Json to_json(const FinalizeReport& report);
 Task<Result<FinalizeReport>> finalize_workspace(boost::asio::any_io_executor executor,
                                                 BlockingPool& pool, Workspace workspace,
                                                 FinalizeRequest request);
+
+// Commits what the run has changed, wherever in a working tree `repository` is. In a checkout that
+// is in mode branch, files that had uncommitted changes before the run and are unchanged since are
+// left as they are, staged or not; elsewhere every change is taken (git::commit_all).
+Task<Result<git::CommitOutcome>> commit_work(git::Repository repository, BlockingPool& pool,
+                                             std::string run, std::string message);
 
 }  // namespace agentcmd::workspace
