@@ -175,9 +175,12 @@ void try_out(const nlohmann::json& schema, const nlohmann::json& value) {
 }
 
 // A walk over a schema and those within it. The library finds wrong types of keywords only, names
-// no place, and looks at a pattern when the first value is checked against it.
+// no place, looks at a pattern when the first value is checked against it, and does not survive a
+// reference that leads to itself.
 class SchemaCheck {
  public:
+  explicit SchemaCheck(const Json& root) : root_(root) {}
+
   // What is wrong first, with its path; empty when nothing is.
   std::string run(const Json& schema, const std::string& path) {
     if (schema.is_boolean()) return "";
@@ -194,6 +197,9 @@ class SchemaCheck {
  private:
   std::string of_keyword(const std::string& keyword, const Json& value, const std::string& path) {
     if (keyword == "type") return of_type(value, path);
+    if (keyword == "required") return of_required(value, path);
+    if (keyword == "$ref") return of_reference(value, path);
+    if (keyword == "dependencies") return of_dependencies(value, path);
     if (keyword == "pattern") return of_pattern({{"pattern", value}}, "", path);
     if (keyword == "patternProperties" && value.is_object()) {
       for (const auto& [pattern, described] : value.items()) {
@@ -208,7 +214,10 @@ class SchemaCheck {
     }
     if (is_list(keyword)) return of_each(value, path);
     if (is_schema(keyword)) return value.is_array() ? of_each(value, path) : run(value, path);
-    return "";
+    if (is_number(keyword) && !value.is_number()) {
+      return fmt::format("{}: expected a number, got {}", path, to_text(value));
+    }
+    return of_other(keyword, value, path);
   }
 
   static bool is_map(std::string_view keyword) {
@@ -216,6 +225,10 @@ class SchemaCheck {
   }
   static bool is_list(std::string_view keyword) {
     return keyword == "allOf" || keyword == "anyOf" || keyword == "oneOf";
+  }
+  static bool is_number(std::string_view keyword) {
+    return keyword == "minimum" || keyword == "maximum" || keyword == "exclusiveMinimum" ||
+           keyword == "exclusiveMaximum" || keyword == "multipleOf";
   }
   static bool is_schema(std::string_view keyword) {
     constexpr std::array<std::string_view, 9> keywords{"items",
@@ -250,6 +263,64 @@ class SchemaCheck {
     return names.empty() ? path + ": no type is named" : "";
   }
 
+  static std::string of_required(const Json& value, const std::string& path) {
+    const bool is_list = value.is_array() && std::ranges::all_of(value, &Json::is_string);
+    return is_list ? "" : fmt::format("{}: expected a list of names, got {}", path, to_text(value));
+  }
+
+  std::string of_dependencies(const Json& value, const std::string& path) {
+    if (!value.is_object()) return path + ": expected an object";
+    for (const auto& [name, needed] : value.items()) {
+      const auto place = path + "." + name;
+      auto wrong = needed.is_array() ? of_required(needed, place) : run(needed, place);
+      if (!wrong.empty()) return wrong;
+    }
+    return "";
+  }
+
+  // Whatever a chain of references leads to is looked at where it stands.
+  std::string of_reference(const Json& value, const std::string& path) const {
+    std::vector<std::string> passed;
+    const Json* next = &value;
+    while (next != nullptr) {
+      if (!next->is_string()) return fmt::format("{}: expected text", path);
+      const auto reference = next->get<std::string>();
+      const auto named = fmt::format("{}: {}", path, to_text(*next));
+      if (!reference.starts_with('#')) {
+        return named + " is outside of this schema; a reference is like \"#/definitions/name\"";
+      }
+      if (std::ranges::count(passed, reference) > 0) return named + " leads back to itself";
+      passed.push_back(reference);
+      // An encoded one is left to the library.
+      if (reference.contains('%')) return "";
+      const auto* target = target_of(reference);
+      if (target == nullptr) return named + " leads to nothing in this schema";
+      next = member(target, "$ref");
+    }
+    return "";
+  }
+
+  const Json* target_of(const std::string& reference) const {
+    try {
+      const Json::json_pointer pointer(reference.substr(1));
+      return root_.contains(pointer) ? &root_.at(pointer) : nullptr;
+    } catch (const Json::exception&) {
+      return nullptr;  // not a pointer
+    }
+  }
+
+  // A keyword in which no schema stands.
+  static std::string of_other(const std::string& keyword, const Json& value,
+                              const std::string& path) {
+    try {
+      valijson::Schema parsed;
+      populate(unordered({{keyword, value}}), parsed);
+      return "";
+    } catch (const std::exception& error) {
+      return fmt::format("{}: {}", path, lower_first(error.what()));
+    }
+  }
+
   static std::string of_pattern(const nlohmann::json& schema, const nlohmann::json& value,
                                 const std::string& path) {
     try {
@@ -259,13 +330,15 @@ class SchemaCheck {
       return fmt::format("{}: not a pattern that can be used: {}", path, lower_first(error.what()));
     }
   }
+
+  const Json& root_;
 };
 
 }  // namespace
 
 Result<void> check_schema(const Json& schema) {
   const std::string root = "argsSchema";
-  auto wrong = SchemaCheck().run(schema, root);
+  auto wrong = SchemaCheck(schema).run(schema, root);
   if (!wrong.empty()) return fail(ErrorCode::invalid_argument, std::move(wrong));
   try {
     valijson::Schema parsed;

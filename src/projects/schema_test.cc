@@ -101,7 +101,27 @@ TEST(Schema, WhatIsWrongWithASchemaIsSaidWithItsPlace) {
   EXPECT_EQ(flaw_of(R"({"properties": []})"),
             "argsSchema.properties: expected an object of schemas");
   EXPECT_TRUE(flaw_of(R"({"properties": {"n": {"minLength": -1}}})")
-                  .starts_with("argsSchema cannot be used: expected a non-negative"));
+                  .starts_with("argsSchema.properties.n.minLength: expected a non-negative"));
+  EXPECT_EQ(flaw_of(R"({"properties": {"n": {"minimum": "3"}}})"),
+            R"(argsSchema.properties.n.minimum: expected a number, got "3")");
+  EXPECT_EQ(flaw_of(R"({"required": "x"})"),
+            R"(argsSchema.required: expected a list of names, got "x")");
+}
+
+TEST(Schema, AReferenceLeadsToAPlaceInTheSchema) {
+  EXPECT_EQ(
+      flaw_of(R"({"properties": {"a": {"$ref": "#/definitions/none"}}})"),
+      R"(argsSchema.properties.a.$ref: "#/definitions/none" leads to nothing in this schema)");
+  EXPECT_TRUE(flaw_of(R"({"items": {"$ref": "other.json"}})")
+                  .starts_with(R"(argsSchema.items.$ref: "other.json" is outside of this schema)"));
+  EXPECT_EQ(flaw_of(R"({"$ref": "#"})"), R"(argsSchema.$ref: "#" leads back to itself)");
+  EXPECT_EQ(flaw_of(R"({"definitions": {"a": {"$ref": "#/definitions/b"},
+                                        "b": {"$ref": "#/definitions/a"}}})"),
+            R"(argsSchema.definitions.a.$ref: "#/definitions/b" leads back to itself)");
+  EXPECT_EQ(flaw_of(R"({"definitions": {"tree": {"items": {"$ref": "#/definitions/tree"}}},
+                        "dependencies": {"a": {"$ref": "#/definitions/tree"}},
+                        "properties": {"$ref": {"$ref": "#/definitions/tree"}}})"),
+            "");
 }
 
 TEST(Schema, ASchemaThatCanBeUsedIsFine) {
