@@ -3,9 +3,11 @@
 #include "base/fault.h"
 #include "base/random.h"
 #include "history/history.h"
+#include "store/connection.h"
 #include "store/store_fixture.h"
 
 #include <gtest/gtest.h>
+#include <soci/soci.h>
 
 #include <set>
 
@@ -265,6 +267,21 @@ TEST_F(CatalogTest, ProjectionsEqualThoseMadeAgain) {
   loop.wait(store->catalog().rebuild());
   EXPECT_EQ(runs({.limit = 100}), before);
   for (const auto& row : before) EXPECT_EQ(steps(row.id.text), steps_before[row.id.text]);
+}
+
+TEST_F(CatalogTest, MoreEventsThan32BitsCountAreTold) {
+  {
+    Connection connection(temp.home, Durability::full);
+    connection.sql() << "INSERT INTO history(id, run, seq, kind, at, flags, fields) "
+                        "VALUES(5000000000, 0, 1, 'RunStarted', 0, 0, '{}')";
+    connection.sql() << "UPDATE projected SET history_id = 5000000000";
+  }
+  append("r1", {created("one"), RunStarted{}});
+  EXPECT_EQ(run("r1").status, RunStatus::running);
+  append("r1", {RunCompleted{{"2"}}});
+  EXPECT_EQ(run("r1").status, RunStatus::completed);
+  EXPECT_EQ(run("r1").request, created().request);
+  EXPECT_EQ(run("r1").result.text, "2");
 }
 
 TEST_F(CatalogTest, AnotherProcessSeesTheSame) {

@@ -112,10 +112,11 @@ long long Projector::Impl::end() {
 void Projector::Impl::read_events(long long after) {
   events.resize();
   const auto limit = static_cast<long long>(events_at_once);
-  // Payloads are the bulk of a history, and few kinds need them here: needs_payload().
+  // Payloads are the bulk of a history, and few kinds need them here: needs_payload(). The cast is
+  // for SOCI, which reads a column declared INTEGER into a vector as 32 bits.
   soci::statement select =
       (connection.sql().prepare
-           << "SELECT id, run, seq, at, kind, fields, "
+           << "SELECT CAST(id AS BIGINT), run, seq, at, kind, fields, "
               "CASE WHEN kind IN ('RunFailed', 'StepFailed', 'StepTimedOut', 'RunUpdated') "
               "THEN coalesce(payload, '') ELSE '' END, coalesce(blob, '') "
               "FROM history WHERE id > :after ORDER BY id LIMIT :limit",
