@@ -43,6 +43,9 @@ class Container {
 
   // Once all are gone: wait(2)'s status of the command.
   virtual int wait_status() const = 0;
+  // Once all are gone: whether somebody killed the process of ours that would have told us how the
+  // command ended. wait_status() is that process's then.
+  virtual bool is_helper_lost() const { return false; }
   virtual Usage usage() const = 0;
   // How many of its processes the kernel killed for memory, or -1 where nobody counts.
   virtual std::int64_t oom_kills() const = 0;

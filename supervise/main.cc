@@ -131,8 +131,9 @@ int supervise_claimed(const Options& options, AttemptFolder& folder, Files& file
     return record_start_failure(folder, *container, report, describe(failure, options));
   }
   report.ok();
-  const ExitRecord record = supervision.run(out_of_memory);
-  return folder.write_exit(record) == 0 ? ok : failed;
+  const auto record = supervision.run(out_of_memory);
+  if (!record) return failed;  // as if we had been killed: no exit.json
+  return folder.write_exit(*record) == 0 ? ok : failed;
 }
 
 int supervise(const Options& options) {

@@ -85,10 +85,13 @@ void NamespaceContainer::reap() {
 void NamespaceContainer::on_init_dead(int init_status) {
   init_ = 0;
   wait_status_ = init_status;  // holds if init was killed before the command had ended
+  is_init_lost_ = true;
   InitEvent event{};
   ::fcntl(events_.get(), F_SETFL, O_NONBLOCK);
   while (read_event(events_.get(), event)) {
-    if (event.kind == InitEvent::Kind::exited) wait_status_ = event.wait_status;
+    if (event.kind != InitEvent::Kind::exited) continue;
+    wait_status_ = event.wait_status;
+    is_init_lost_ = false;
   }
 }
 

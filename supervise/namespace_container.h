@@ -23,6 +23,7 @@ class NamespaceContainer final : public Container {
   void terminate() override;
   void kill() override;
   int wait_status() const override { return wait_status_; }
+  bool is_helper_lost() const override { return is_init_lost_; }
   Usage usage() const override { return usage_; }
   std::int64_t oom_kills() const override;
 
@@ -37,6 +38,7 @@ class NamespaceContainer final : public Container {
   Fd control_;  // bytes to init
   Fd events_;   // InitEvents from it
   int wait_status_ = 0;
+  bool is_init_lost_ = false;
   Usage usage_;
 };
 

@@ -23,7 +23,7 @@ Supervision::Supervision(const Options& options, Container& container, Spool& ou
       signal_fd_(signal_fd),
       started_ms_(now_ms()) {}
 
-ExitRecord Supervision::run(const OutOfMemory& out_of_memory) {
+std::optional<ExitRecord> Supervision::run(const OutOfMemory& out_of_memory) {
   container_.reap();
   while (!container_.all_gone()) {
     if (container_.command_ended() && stop_ == Stop::none) {
@@ -44,6 +44,9 @@ ExitRecord Supervision::run(const OutOfMemory& out_of_memory) {
   err_.drain();
   out_.sync();
   err_.sync();
+  const bool has_reason =
+      stop_ != Stop::none || out_of_memory.explains(container_.wait_status(), container_);
+  if (container_.is_helper_lost() && !has_reason) return std::nullopt;
   return record(out_of_memory);
 }
 

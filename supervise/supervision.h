@@ -8,6 +8,8 @@
 #include "out_of_memory.h"
 #include "spool.h"
 
+#include <optional>
+
 namespace supervise {
 
 // Signals to the supervisor. TERM is not a request of the driver's: it comes when the machine or
@@ -20,8 +22,9 @@ class Supervision {
   // `signal_fd` delivers SIGCHLD, SIGTERM and the two above.
   Supervision(const Options& options, Container& container, Spool& out, Spool& err, int signal_fd);
 
-  // Returns when everybody is dead and the pipes are empty.
-  ExitRecord run(const OutOfMemory& out_of_memory);
+  // Returns when everybody is dead and the pipes are empty. Nothing: how the command ended cannot
+  // be known (Container::is_helper_lost).
+  std::optional<ExitRecord> run(const OutOfMemory& out_of_memory);
 
  private:
   enum class Stop { none, timed_out, cancelled, output_limit, told_to_end };

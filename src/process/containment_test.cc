@@ -1,5 +1,6 @@
 // The same promises with each means of containment: nobody survives.
 
+#include "base/json.h"
 #include "base/text.h"
 #include "process/command.h"
 #include "process/supervised_test_support.h"
@@ -90,6 +91,22 @@ TEST_P(Contained, RecoveryOfALostAttemptKillsFirst) {
   process.reset();
   ::kill(supervisor(), SIGKILL);
   ASSERT_TRUE(eventually([&] { return !is_alive(std::to_string(supervisor())); }));
+  EXPECT_TRUE(std::holds_alternative<Lost>(recover()));
+  EXPECT_TRUE(processes().empty());
+}
+
+// The namespace's init is ours: how the command would have ended nobody knows.
+TEST_F(SupervisedTest, AnInitKilledIsALossAndNotTheEndOfTheCommand) {
+  auto wanted = shell("touch ready; sleep 1000");
+  wanted.containment = Containment::pid_namespace;
+  auto process = start(wanted);
+  if (!process) GTEST_SKIP() << process.error().message;
+  ASSERT_TRUE(eventually([&] { return exists("ready"); }));
+  const auto status = Json::parse(contents(attempt() / "status.json"));
+  ::kill(status["pid"].get<pid_t>(), SIGKILL);
+  const auto exit = wait_for(**process);
+  ASSERT_FALSE(exit);
+  EXPECT_EQ(exit.error().code, ErrorCode::unavailable);
   EXPECT_TRUE(std::holds_alternative<Lost>(recover()));
   EXPECT_TRUE(processes().empty());
 }
