@@ -60,6 +60,12 @@ std::string set_level(Config& config, const std::string& text) {
              : "expected trace, debug, info, warn, error or fatal";
 }
 
+std::string set_env(Config& config, const std::string& text) {
+  const auto policy = steps::environment_policy_from(text);
+  if (policy) config.env = *policy;
+  return policy ? "" : "expected inherit or allowlist";
+}
+
 constexpr std::array settings{
     Setting{"host", {"AGENTCMD_HOST", ""}, false, set_text<&Config::host>},
     Setting{
@@ -70,6 +76,7 @@ constexpr std::array settings{
             {"AGENTCMD_ALLOWED_ORIGINS", ""},
             false,
             set_text<&Config::allowed_origins>},
+    Setting{"env", {"AGENTCMD_ENV", ""}, false, set_env},
     Setting{"anthropicApiKey",
             {"AGENTCMD_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"},
             true,
@@ -154,6 +161,7 @@ std::string default_text(const Setting& setting) {
   if (setting.key == "port") return fmt::to_string(defaults.port);
   if (setting.key == "logLevel") return defaults.log_level;
   if (setting.key == "allowedOrigins") return defaults.allowed_origins;
+  if (setting.key == "env") return std::string(steps::to_string(defaults.env));
   return "";
 }
 

@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "cli/services.h"
+#include "steps/environment.h"
 
 #include <cstdint>
 #include <filesystem>
@@ -25,6 +26,7 @@ struct Config {
   std::uint16_t port = 4100;
   std::string log_level = "warn";
   std::string allowed_origins = "http://localhost:4100";
+  steps::EnvironmentPolicy env = steps::EnvironmentPolicy::inherit;  // of host steps
   Secret anthropic_api_key;
   Secret openai_api_key;
   Secret jwt_secret;

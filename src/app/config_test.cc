@@ -92,6 +92,21 @@ TEST_F(ConfigTest, AShortSecretShowsNothingOfItself) {
   EXPECT_EQ(row(*config, "openaiApiKey").value, "********");
 }
 
+TEST_F(ConfigTest, HostStepsInheritTheEnvironmentUnlessOtherwiseSaid) {
+  auto config = load();
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->env, steps::EnvironmentPolicy::inherit);
+  EXPECT_EQ(row(*config, "env").value, "inherit");
+  write_file(R"({"env": "allowlist"})");
+  config = load();
+  ASSERT_TRUE(config);
+  EXPECT_EQ(config->env, steps::EnvironmentPolicy::allowlist);
+  write_file(R"({"env": "none"})");
+  config = load();
+  ASSERT_FALSE(config);
+  EXPECT_TRUE(config.error().message.ends_with("expected inherit or allowlist, got 'none'"));
+}
+
 TEST_F(ConfigTest, WhatIsWrongIsSaidWithItsSource) {
   set("AGENTCMD_PORT", "seventy");
   const auto config = load();

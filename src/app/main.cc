@@ -86,6 +86,7 @@ int run_on_loop(cli::Output& output, cli::DetachedReport* detached, cli::Command
                          .home = {config.home},
                          .libexec = find_libexec(process_environment()),
                          .cwd = std::filesystem::current_path(),
+                         .environment = config.env,
                          .secrets = config.secrets(),
                          .json = wants_json(command),
                          .detached = detached,

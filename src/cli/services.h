@@ -38,6 +38,7 @@ struct Services {
   store::Home home;
   std::filesystem::path libexec;
   std::filesystem::path cwd;
+  steps::EnvironmentPolicy environment = steps::EnvironmentPolicy::inherit;  // of host steps
   std::vector<Secret> secrets;
   std::vector<SettingRow> settings;
   bool json = false;                   // of the command: what errors are on stdout
@@ -50,7 +51,11 @@ struct Services {
   store::Store& store();
   projects::Loader loader() const { return {executor, libexec, home.bundles()}; }
   runtime::DriverOptions driver_options(runtime::Observer* observer) const {
-    return {home, libexec, secrets, observer};
+    return {.home = home,
+            .libexec = libexec,
+            .environment = environment,
+            .secrets = secrets,
+            .observer = observer};
   }
 };
 

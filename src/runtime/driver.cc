@@ -38,7 +38,7 @@ class LocalDriver final : public Driver {
         pool_(4),
         slots_(limits::agents_at_once, limits::commands_at_once),
         workers_(executor, options_.libexec, options_.home.bundles(), handlers()),
-        env_(steps::step_environment(steps::EnvironmentPolicy::inherit)),
+        env_(steps::step_environment(options_.environment)),
         tasks_(executor) {
     tasks_.spawn("driver socket", socket_.listen([this] { look_at_requests(); }));
   }

@@ -11,6 +11,7 @@
 #include "base/secret.h"
 #include "history/event.h"
 #include "script/bundle.h"
+#include "steps/environment.h"
 #include "store/catalog.h"
 #include "store/store.h"
 
@@ -56,6 +57,7 @@ class Observer {
 struct DriverOptions {
   store::Home home;
   std::filesystem::path libexec;
+  steps::EnvironmentPolicy environment = steps::EnvironmentPolicy::inherit;  // of host steps
   std::vector<Secret> secrets;  // of the configuration; redacted in what steps record
   Observer* observer = nullptr;
   // Whether drive() goes on waiting where only a person can go on: for the answer to a gate, or for

@@ -25,6 +25,17 @@ bool is_allowed(std::string_view name) {
 
 }  // namespace
 
+std::string_view to_string(EnvironmentPolicy policy) {
+  return policy == EnvironmentPolicy::inherit ? "inherit" : "allowlist";
+}
+
+std::optional<EnvironmentPolicy> environment_policy_from(std::string_view name) {
+  for (const auto policy : {EnvironmentPolicy::inherit, EnvironmentPolicy::allowlist}) {
+    if (to_string(policy) == name) return policy;
+  }
+  return std::nullopt;
+}
+
 std::map<std::string, std::string> step_environment(EnvironmentPolicy policy) {
   std::map<std::string, std::string> env;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {

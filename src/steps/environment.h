@@ -3,7 +3,9 @@
 // tokens.
 
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace agentcmd::steps {
 
@@ -11,6 +13,10 @@ enum class EnvironmentPolicy {
   inherit,
   allowlist,  // only what programs need to run at all: PATH, HOME, locale, proxies, ...
 };
+
+// As in the configuration.
+std::string_view to_string(EnvironmentPolicy policy);
+std::optional<EnvironmentPolicy> environment_policy_from(std::string_view name);
 
 std::map<std::string, std::string> step_environment(
     EnvironmentPolicy policy = EnvironmentPolicy::inherit);

@@ -14,6 +14,7 @@ Result<workspace::WorkspaceRequest> request_of(const Step& step, const Json& con
   request.project = step.run.project;
   request.run = step.run.run.text;
   request.run_name = step.run.name;
+  request.env = step.run.env;
   request.worktree_name = string_or(config, "worktreeName");
   const bool is_system = step.phase.starts_with("_system");
   if (!is_system) request.key = folder_name(step.key);

@@ -107,12 +107,26 @@ Result<std::string> configured_setup(const fs::path& project) {
   return string_or(*json, "setup");
 }
 
+// How our environment is to be changed to be the wanted one, and git's without what misleads it.
+std::map<std::string, std::optional<std::string>> changes_to(const SetupEnvironment& wanted) {
+  auto changes = git::clean_environment();
+  if (!wanted) return changes;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view variable(*entry);
+    const std::string name(variable.substr(0, variable.find('=')));
+    if (!wanted->contains(name)) changes[name] = std::nullopt;
+  }
+  // What is removed stays so.
+  for (const auto& [name, value] : *wanted) changes.emplace(name, value);
+  return changes;
+}
+
 Task<Result<void>> run_setup_command(boost::asio::any_io_executor executor, std::string command,
-                                     Workspace workspace) {
+                                     Workspace workspace, SetupEnvironment env) {
   process::CommandSpec spec;
   spec.argv = {"/bin/sh", "-c", command};
   spec.cwd = workspace.working_dir;
-  spec.env = git::clean_environment();
+  spec.env = changes_to(env);
   for (const auto& [name, value] : workspace_environment(workspace)) spec.env[name] = value;
   spec.env["AGENTCMD_PROJECT"] = workspace.project.string();
   spec.timeout = setup_command_max;
@@ -144,7 +158,8 @@ Result<void> copy_files(const fs::path& from, const fs::path& to,
 }
 
 Task<Result<void>> make_fit_to_work(boost::asio::any_io_executor executor, BlockingPool& pool,
-                                    git::Layout checkout, Workspace workspace) {
+                                    git::Layout checkout, Workspace workspace,
+                                    SetupEnvironment env) {
   const auto paths = co_await included_files(executor, checkout);
   if (!paths) co_return tl::unexpected(paths.error());
   const auto from = checkout.top_level;
@@ -158,7 +173,7 @@ Task<Result<void>> make_fit_to_work(boost::asio::any_io_executor executor, Block
   const auto command = configured_setup(workspace.project);
   if (!command) co_return tl::unexpected(command.error());
   if (command->empty()) co_return Result<void>{};
-  co_return co_await run_setup_command(executor, *command, workspace);
+  co_return co_await run_setup_command(executor, *command, workspace, std::move(env));
 }
 
 }  // namespace agentcmd::workspace

@@ -36,6 +36,8 @@ struct WorkspaceRequest {
   std::string branch;         // empty: worktree_name, else agentcmd/<run name>-<run>
   std::string base;           // where a new branch starts; empty: what is checked out
   std::string worktree_name;  // of the folder; empty: the branch
+  // The whole environment of the project's set-up command; without it ours.
+  std::optional<std::map<std::string, std::string>> env;
 };
 
 struct Workspace {

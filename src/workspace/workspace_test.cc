@@ -401,6 +401,14 @@ TEST_F(Worktree, TheSetUpCommandRunsInItOnce) {
             project_.string() + "\n" + workspace.working_dir.string() + "\n");
 }
 
+TEST_F(Worktree, TheSetUpCommandHasTheEnvironmentThatIsAskedFor) {
+  write_file(project_ / ".agent/config.json",
+             R"({"setup": "echo \"${HOME-none} $GIVEN ${GIT_DIR-none}\" > seen"})");
+  auto asked = request(Mode::worktree);
+  asked.env = {{"PATH", ::getenv("PATH")}, {"GIVEN", "this"}, {"GIT_DIR", "/misleading"}};
+  EXPECT_EQ(contents(made(asked).working_dir / "seen"), "none this none\n");
+}
+
 TEST_F(Worktree, ASetUpCommandThatFailsShowsTheEndOfItsOutputAndCanBeTriedAgain) {
   write_file(project_ / ".agent/config.json", R"({"setup": "echo no such registry >&2; exit 3"})");
   const auto refused = setup(request(Mode::worktree));

@@ -270,6 +270,7 @@ Task<Result<std::optional<std::string>>> commit_rest(git::Repository worktree, W
 }  // namespace
 
 Task<Result<Workspace>> setup_worktree(Site site, WorkspaceRequest request) {
+  auto env = request.env;
   auto record = co_await begin_worktree(site, std::move(request));
   if (!record) co_return tl::unexpected(record.error());
   const auto workspace = record->workspace;
@@ -277,7 +278,8 @@ Task<Result<Workspace>> setup_worktree(Site site, WorkspaceRequest request) {
 
   // The project may be a folder that its repository does not have.
   fs::create_directories(workspace.working_dir);
-  auto fit = co_await make_fit_to_work(site.executor, site.pool, site.layout, workspace);
+  auto fit =
+      co_await make_fit_to_work(site.executor, site.pool, site.layout, workspace, std::move(env));
   if (!fit) {
     fit.error().message += fmt::format(
         "\nThe worktree is kept in '{}'; remove it with: git "
