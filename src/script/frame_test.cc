@@ -1,7 +1,6 @@
 #include "script/frame.h"
 
 #include "base/fault.h"
-#include "script/json_slice.h"
 
 #include <gtest/gtest.h>
 
@@ -39,32 +38,6 @@ TEST(Frame, ALengthOverTheLimitIsRefusedBeforeAnythingIsAllocated) {
   FrameReader reader;
   feed(reader, "\xFF\xFF\xFF\xFF");
   EXPECT_THROW(reader.next(), Fault);
-}
-
-TEST(JsonSlice, MembersAndElementsAreFoundWithoutParsingThem) {
-  const std::string text =
-      R"({"t":"x","s":"a\"}\\","n":-1.5e3,"o":{"s":"no","a":[1,{}]},"last":[1,"]",[2]]})";
-  EXPECT_EQ(member(text, "t"), "\"x\"");
-  EXPECT_EQ(unquote(member(text, "s")), "a\"}\\");
-  EXPECT_EQ(member(text, "n"), "-1.5e3");
-  EXPECT_EQ(member(text, "o"), R"({"s":"no","a":[1,{}]})");
-  EXPECT_FALSE(find_member(text, "missing"));
-  std::vector<std::string> elements;
-  for_each_element(member(text, "last"), [&](std::string_view e) { elements.emplace_back(e); });
-  EXPECT_EQ(elements, (std::vector<std::string>{"1", "\"]\"", "[2]"}));
-}
-
-TEST(JsonSlice, MalformedTextIsAFault) {
-  for (const char* text :
-       {"", "{", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":[", "[1]", "{\"a\":\"\\"}) {
-    EXPECT_THROW(find_member(text, "b"), Fault) << text;
-  }
-}
-
-TEST(JsonSlice, QuotedTextComesBack) {
-  for (const std::string text : {"", "plain", "a\"b\\c", "line\nend\x01", "äöü €"}) {
-    EXPECT_EQ(unquote(quote(text)), text);
-  }
 }
 
 }  // namespace

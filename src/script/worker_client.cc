@@ -3,9 +3,9 @@
 #include "async/deadline.h"
 #include "async/task_group.h"
 #include "async/wakeup.h"
+#include "base/json_slice.h"
 #include "base/log.h"
 #include "script/frame.h"
-#include "script/json_slice.h"
 #include "script/worker_messages.h"
 #include "script/worker_process.h"
 

@@ -1,9 +1,11 @@
 #include "script/worker_messages.h"
 
 #include "base/fault.h"
-#include "script/json_slice.h"
+#include "base/json_slice.h"
 
 #include <algorithm>
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 namespace agentcmd::script {
@@ -92,44 +94,51 @@ void append_job(std::string& out, const history::Job& job) {
   out += '}';
 }
 
-// A frame of our own worker: no limits of depth, its payloads are strings.
-Json parse_frame(std::string_view frame) {
-  try {
-    return Json::parse(frame);
-  } catch (const Json::exception& error) {
-    throw Fault(std::string("the workflow worker sent text that is no JSON: ") + error.what());
-  }
-}
-
-// Moves the text out; empty when it is missing or no string.
-std::string take(Json& object, const char* name) {
+// Empty when it is missing or no string.
+std::string take(const JsonMembers& object, std::string_view name) {
   const auto found = object.find(name);
-  if (found == object.end() || !found->is_string()) return {};
-  return std::move(found->get_ref<std::string&>());
+  return found && is_json_string(*found) ? unquote(*found) : std::string();
 }
 
 // JSON that came as text in a string, or as a value.
-JsonText take_json(Json& object, const char* name) {
+JsonText take_json(const JsonMembers& object, std::string_view name) {
   const auto found = object.find(name);
-  if (found == object.end()) return {"null"};
-  if (found->is_string()) return {std::move(found->get_ref<std::string&>())};
-  return {to_text(*found)};
+  if (!found) return {"null"};
+  return {is_json_string(*found) ? unquote(*found) : std::string(*found)};
 }
 
-history::Failure take_failure(Json& object) {
+// JavaScript writes its whole numbers so; it has others, too.
+std::int64_t take_int(const JsonMembers& object, std::string_view name,
+                      std::int64_t otherwise = 0) {
+  const auto found = object.find(name);
+  if (!found) return otherwise;
+  const auto* end = found->data() + found->size();
+  std::int64_t number = 0;
+  const auto [rest, error] = std::from_chars(found->data(), end, number);
+  if (error == std::errc() && rest == end) return number;
+  const auto parsed = parse_json(*found, name);
+  return parsed && parsed->is_number() ? parsed->get<std::int64_t>() : otherwise;
+}
+
+bool take_flag(const JsonMembers& object, std::string_view name) {
+  return object.find(name) == "true";
+}
+
+history::Failure take_failure(const JsonMembers& object) {
   const auto found = object.find("failure");
-  if (found == object.end() || !found->is_object()) {
+  if (!found || !found->starts_with('{')) {
     return {.name = "Error", .message = "unknown error", .stack = {}};
   }
-  return {.name = take(*found, "name"),
-          .message = take(*found, "message"),
-          .stack = take(*found, "stack"),
-          .final = bool_or(*found, "final"),
-          .retry_after =
-              static_cast<std::uint64_t>(std::max<std::int64_t>(int_or(*found, "retryAfter"), 0))};
+  const JsonMembers failure(*found);
+  return {.name = take(failure, "name"),
+          .message = take(failure, "message"),
+          .stack = take(failure, "stack"),
+          .final = take_flag(failure, "final"),
+          .retry_after = static_cast<std::uint64_t>(
+              std::max<std::int64_t>(take_int(failure, "retryAfter"), 0))};
 }
 
-Detail phase_note(Json& json) {
+Detail phase_note(const JsonMembers& json) {
   const auto state = take(json, "state");
   if (state == "started") {
     return history::PhaseStarted{.phase = take(json, "phase"), .label = take(json, "label")};
@@ -138,7 +147,7 @@ Detail phase_note(Json& json) {
   return history::PhaseFailed{.phase = take(json, "phase"), .message = take(json, "message")};
 }
 
-using CommandParser = Command (*)(Json& json);
+using CommandParser = Command (*)(const JsonMembers& json);
 struct CommandKind {
   std::string_view name;
   CommandParser parse;
@@ -146,7 +155,7 @@ struct CommandKind {
 
 constexpr CommandKind command_kinds[] = {
     {"step",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::ScheduleStep{.key = {take(json, "key")},
                                     .type = take(json, "type"),
                                     .name = take(json, "name"),
@@ -154,70 +163,81 @@ constexpr CommandKind command_kinds[] = {
                                     .input = take_json(json, "input")};
      }},
     {"cancelStep",
-     [](Json& json) -> Command { return history::CancelStep{.key = {take(json, "key")}}; }},
+     [](const JsonMembers& json) -> Command {
+       return history::CancelStep{.key = {take(json, "key")}};
+     }},
     {"timer",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::StartTimer{.key = {take(json, "key")},
                                   .name = take(json, "name"),
                                   .phase = take(json, "phase"),
-                                  .fire_at = from_millis(int_or(json, "at"))};
+                                  .fire_at = from_millis(take_int(json, "at"))};
      }},
     {"cancelTimer",
-     [](Json& json) -> Command { return history::CancelTimer{.key = {take(json, "key")}}; }},
+     [](const JsonMembers& json) -> Command {
+       return history::CancelTimer{.key = {take(json, "key")}};
+     }},
     {"wait",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::StartWait{.key = {take(json, "key")},
                                  .name = take(json, "name"),
                                  .phase = take(json, "phase"),
                                  .event = take(json, "event"),
-                                 .timeout_at = from_millis(int_or(json, "timeoutAt"))};
+                                 .timeout_at = from_millis(take_int(json, "timeoutAt"))};
      }},
     {"match",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::MatchWait{.key = {take(json, "key")}, .event = take(json, "event")};
      }},
     {"cancelWait",
-     [](Json& json) -> Command { return history::CancelWait{.key = {take(json, "key")}}; }},
+     [](const JsonMembers& json) -> Command {
+       return history::CancelWait{.key = {take(json, "key")}};
+     }},
     {"gate",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::StartGate{.key = {take(json, "key")},
                                  .name = take(json, "name"),
                                  .phase = take(json, "phase"),
-                                 .timeout_at = from_millis(int_or(json, "timeoutAt")),
+                                 .timeout_at = from_millis(take_int(json, "timeoutAt")),
                                  .gate = take_json(json, "gate")};
      }},
     {"cancelGate",
-     [](Json& json) -> Command { return history::CancelGate{.key = {take(json, "key")}}; }},
+     [](const JsonMembers& json) -> Command {
+       return history::CancelGate{.key = {take(json, "key")}};
+     }},
     {"patch",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::Note{history::PatchMarked{.id = take(json, "id")}};
      }},
-    {"phase", [](Json& json) -> Command { return history::Note{phase_note(json)}; }},
+    {"phase", [](const JsonMembers& json) -> Command { return history::Note{phase_note(json)}; }},
     {"annotate",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::Note{history::Annotated{.key = {take(json, "key")},
                                                .phase = take(json, "phase"),
                                                .message = take(json, "message")}};
      }},
     {"log",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::Note{history::Logged{.level = take(json, "level"),
                                             .phase = take(json, "phase"),
                                             .message = take(json, "message")}};
      }},
     {"update",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::Note{history::RunUpdated{.fields = take_json(json, "fields")}};
      }},
     {"complete",
-     [](Json& json) -> Command {
+     [](const JsonMembers& json) -> Command {
        return history::CompleteRun{.result = take_json(json, "result")};
      }},
-    {"fail", [](Json& json) -> Command { return history::FailRun{.failure = take_failure(json)}; }},
-    {"cancelled", [](Json&) -> Command { return history::CancelRun{}; }},
+    {"fail",
+     [](const JsonMembers& json) -> Command {
+       return history::FailRun{.failure = take_failure(json)};
+     }},
+    {"cancelled", [](const JsonMembers&) -> Command { return history::CancelRun{}; }},
 };
 
-Command parse_command(Json& json) {
+Command parse_command(const JsonMembers& json) {
   const auto name = take(json, "c");
   for (const auto& kind : command_kinds) {
     if (kind.name == name) return kind.parse(json);
@@ -225,10 +245,10 @@ Command parse_command(Json& json) {
   throw Fault("the workflow worker sent an unknown command '" + name + "'");
 }
 
-history::ClosureEnd take_closure(Json& json) {
+history::ClosureEnd take_closure(const JsonMembers& json) {
   history::ClosureEnd end{.key = {take(json, "key")},
-                          .attempt = static_cast<std::uint32_t>(int_or(json, "attempt", 1)),
-                          .threw = json.contains("failure"),
+                          .attempt = static_cast<std::uint32_t>(take_int(json, "attempt", 1)),
+                          .threw = json.find("failure").has_value(),
                           .output = {},
                           .failure = {}};
   if (end.threw) {
@@ -237,6 +257,16 @@ history::ClosureEnd take_closure(Json& json) {
     end.output = take_json(json, "output");
   }
   return end;
+}
+
+// What is asked for seldom is read as a tree.
+Json parse_frame(std::string_view frame) {
+  return parse_trusted(frame, "a message of the workflow worker");
+}
+
+// JSON that came as text in a string, or as a value.
+JsonText text_of(const Json& json) {
+  return {json.is_string() ? json.get<std::string>() : to_text(json)};
 }
 
 // The failure of a definition that does not load, as one line.
@@ -294,36 +324,41 @@ std::string effect_frame(std::uint64_t id, const EffectResult& result) {
 }
 
 history::Completion parse_completion(std::string_view frame) {
-  Json json = parse_frame(frame);
-  history::Completion completion{.run = {take(json, "run")}, .commands = {}, .closures = {}};
-  auto& commands = json["commands"];
-  completion.commands.reserve(commands.size());
-  for (auto& command : commands) completion.commands.push_back(parse_command(command));
-  for (auto& closure : json["closures"]) completion.closures.push_back(take_closure(closure));
+  const JsonMembers members(frame);
+  history::Completion completion{.run = {take(members, "run")}, .commands = {}, .closures = {}};
+  if (const auto commands = members.find("commands")) {
+    for_each_element(*commands, [&](std::string_view command) {
+      completion.commands.push_back(parse_command(JsonMembers(command)));
+    });
+  }
+  if (const auto closures = members.find("closures")) {
+    for_each_element(*closures, [&](std::string_view closure) {
+      completion.closures.push_back(take_closure(JsonMembers(closure)));
+    });
+  }
   return completion;
 }
 
 history::ClosureEnd parse_closure(std::string_view frame) {
-  Json json = parse_frame(frame);
-  return take_closure(json);
+  return take_closure(JsonMembers(frame));
 }
 
 RunStopped parse_stopped(std::string_view frame) {
-  Json json = parse_frame(frame);
-  return {.reason = take(json, "reason"),
-          .message = take(json, "message"),
-          .stack = take(json, "stack")};
+  const JsonMembers members(frame);
+  return {.reason = take(members, "reason"),
+          .message = take(members, "message"),
+          .stack = take(members, "stack")};
 }
 
 EffectFrame parse_effect(std::string_view frame) {
-  Json json = parse_frame(frame);
-  return {.effect = {.run = {take(json, "run")},
-                     .key = {take(json, "key")},
-                     .attempt = static_cast<std::uint32_t>(int_or(json, "attempt", 1)),
-                     .name = take(json, "name"),
-                     .args = {take(json, "args")}},
-          .id = static_cast<std::uint64_t>(int_or(json, "id")),
-          .synchronous = bool_or(json, "sync")};
+  const JsonMembers members(frame);
+  return {.effect = {.run = {take(members, "run")},
+                     .key = {take(members, "key")},
+                     .attempt = static_cast<std::uint32_t>(take_int(members, "attempt", 1)),
+                     .name = take(members, "name"),
+                     .args = {take(members, "args")}},
+          .id = static_cast<std::uint64_t>(take_int(members, "id")),
+          .synchronous = take_flag(members, "sync")};
 }
 
 Result<WorkflowInfo> parse_described(std::string_view frame, const std::string& file) {
@@ -331,15 +366,16 @@ Result<WorkflowInfo> parse_described(std::string_view frame, const std::string& 
   if (json.contains("error")) return tl::unexpected(load_error(json["error"], file));
   Json& workflow = json["workflow"];
   WorkflowInfo info{
-      .id = take(workflow, "id"),
-      .name = take(workflow, "name"),
-      .description = take(workflow, "description"),
+      .id = string_or(workflow, "id"),
+      .name = string_or(workflow, "name"),
+      .description = string_or(workflow, "description"),
       .phases = {},
       .timeout = {},
       .args_schema = {},
-      .config = workflow.contains("config") ? take_json(workflow, "config") : JsonText{"{}"}};
+      .config = workflow.contains("config") ? text_of(workflow["config"]) : JsonText{"{}"}};
   if (const auto phases = workflow.find("phases"); phases != workflow.end()) {
-    for (auto& phase : *phases) info.phases.push_back({take(phase, "id"), take(phase, "label")});
+    for (auto& phase : *phases)
+      info.phases.push_back({string_or(phase, "id"), string_or(phase, "label")});
   }
   if (const auto timeout = workflow.find("timeout");
       timeout != workflow.end() && timeout->is_number()) {
@@ -347,7 +383,7 @@ Result<WorkflowInfo> parse_described(std::string_view frame, const std::string& 
   }
   if (const auto schema = workflow.find("argsSchema");
       schema != workflow.end() && !schema->is_null()) {
-    info.args_schema = take_json(workflow, "argsSchema");
+    info.args_schema = text_of(*schema);
   }
   return info;
 }
@@ -357,12 +393,12 @@ Result<std::vector<Finding>> parse_checked(std::string_view frame, const std::st
   if (json.contains("error")) return tl::unexpected(load_error(json["error"], file));
   std::vector<Finding> findings;
   for (auto& finding : json["findings"]) {
-    findings.push_back({.file = take(finding, "file"),
+    findings.push_back({.file = string_or(finding, "file"),
                         .line = static_cast<int>(int_or(finding, "line")),
                         .column = static_cast<int>(int_or(finding, "column")),
-                        .what = take(finding, "what"),
-                        .treatment = take(finding, "treatment"),
-                        .advice = take(finding, "advice")});
+                        .what = string_or(finding, "what"),
+                        .treatment = string_or(finding, "treatment"),
+                        .advice = string_or(finding, "advice")});
   }
   return findings;
 }

@@ -2,8 +2,8 @@
 
 #include "base/fault.h"
 #include "base/json.h"
+#include "base/json_slice.h"
 #include "base/text.h"
-#include "script/json_slice.h"
 
 #include <fmt/format.h>
 #include <unistd.h>

@@ -2,8 +2,8 @@
 
 #include "base/duration.h"
 #include "base/fault.h"
+#include "base/json_slice.h"
 #include "base/limits.h"
-#include "script/json_slice.h"
 
 #include <fcntl.h>
 #include <poll.h>
