@@ -152,6 +152,41 @@ TEST_F(HistoryLogTest, ADriverThatLostARunIsFencedUnderItsOwnNameToo) {
   EXPECT_EQ(code_of(append(parts(part("r1", 1, {RunStarted{}})))), ErrorCode::conflict);
 }
 
+TEST_F(HistoryLogTest, ATakeoverByAnotherProcessIsSeenByWhoRemembersTheRun) {
+  using namespace boost::asio::experimental::awaitable_operators;
+  ASSERT_TRUE(append(parts(part("r1", 0, {created()}), part("r2", 0, {created()}))));
+  auto other = loop.open(temp.home);
+  const auto taken = loop.wait(other->log().take_over({"r1"}, me, "d2"));
+  ASSERT_TRUE(taken);
+  auto theirs = part("r1", 1, {RunStarted{}});
+  theirs.owner = *taken;
+  ASSERT_TRUE(loop.wait(other->log().append(parts(theirs))));
+
+  auto both = store->log().append(parts(part("r1", 1, {RunStarted{}}))) &&
+              store->log().append(parts(part("r2", 1, {RunStarted{}})));
+  const auto [lost, kept] = loop.wait(std::move(both));
+  EXPECT_EQ(code_of(lost), ErrorCode::conflict);
+  EXPECT_TRUE(kept);
+  const auto back = loop.wait(store->log().take_over({"r1"}, *taken, me.driver));
+  ASSERT_TRUE(back);
+  auto mine = part("r1", 2, {RunCancelled{}});
+  mine.owner = *back;
+  EXPECT_TRUE(append(parts(mine)));
+  EXPECT_EQ(read("r1").size(), 3U);
+  EXPECT_EQ(read("r2").size(), 2U);
+}
+
+TEST_F(HistoryLogTest, WhoGetsARunBackMayAppendWhateverWasRemembered) {
+  ASSERT_TRUE(append(parts(part("r1", 0, {created()}))));
+  auto other = loop.open(temp.home);
+  const auto taken = loop.wait(other->log().take_over({"r1"}, me, "d2"));
+  ASSERT_TRUE(taken);
+  auto mine = part("r1", 1, {RunStarted{}});
+  mine.owner = *taken;  // as their driver, which is a store of its own here
+  EXPECT_TRUE(append(parts(mine)));
+  EXPECT_EQ(code_of(append(parts(part("r1", 2, {RunCancelled{}})))), ErrorCode::conflict);
+}
+
 TEST_F(HistoryLogTest, OneConflictDoesNotFailTheOthersOfItsCommit) {
   using namespace boost::asio::experimental::awaitable_operators;
   ASSERT_TRUE(append(parts(part("r1", 0, {created()}))));

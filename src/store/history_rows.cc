@@ -55,7 +55,8 @@ struct Head {
   std::uint32_t term = 0;
   std::uint64_t seq = 0;
   bool ended = false;
-  bool created = false;  // by this transaction
+  bool created = false;     // by this transaction
+  bool remembered = false;  // from an earlier one, so that the database may be ahead
   // As the database has it; meaningless where `created`.
   std::string old_driver;
   std::uint32_t old_term = 0;
@@ -63,6 +64,19 @@ struct Head {
 };
 
 using Heads = std::unordered_map<std::string, Head>;
+
+// What the transaction after this one finds.
+Head after_commit(Head head) {
+  head.created = false;
+  head.remembered = true;
+  head.old_driver = head.driver;
+  head.old_term = head.term;
+  head.old_seq = head.seq;
+  return head;
+}
+
+// So many runs may be live at once before the database is asked again where they are.
+constexpr std::size_t remembered_max = 10'000;
 
 Result<void> check(const EncodedPart& part, const Head& head) {
   if (part.expected_seq == 0) {
@@ -137,6 +151,7 @@ struct HistoryRows::Impl {
 
   // Null for a run that does not exist.
   const Head* find(const std::string& id, Heads& staged);
+  const Head* select(const std::string& id, Heads& staged);
   Head new_head(const EncodedPart& part);
   Result<void> stage(const EncodedPart& part, Heads& staged);
   void add_row(long long run, const EncodedEvent& event);
@@ -144,6 +159,7 @@ struct HistoryRows::Impl {
 
   soci::session& sql;
   Heads heads;              // touched by this transaction
+  Heads live;               // as former transactions left them
   long long last_run = -1;  // -1: not asked for yet
   Columns rows;
   HeadColumns created;
@@ -183,16 +199,22 @@ HistoryRows::Impl::Impl(Connection& connection)
 const Head* HistoryRows::Impl::find(const std::string& id, Heads& staged) {
   if (const auto known = staged.find(id); known != staged.end()) return &known->second;
   if (const auto known = heads.find(id); known != heads.end()) return &known->second;
+  if (const auto known = live.find(id); known != live.end()) return &known->second;
+  return select(id, staged);
+}
+
+const Head* HistoryRows::Impl::select(const std::string& id, Heads& staged) {
+  live.erase(id);
   wanted = id;
   if (!select_one(find_head)) return nullptr;
   Head head{.run = found_run,
             .driver = found_driver,
             .term = static_cast<std::uint32_t>(found_term),
             .seq = static_cast<std::uint64_t>(found_seq),
-            .ended = found_ended != 0};
-  head.old_driver = head.driver;
-  head.old_term = head.term;
-  head.old_seq = head.seq;
+            .ended = found_ended != 0,
+            .old_driver = found_driver,
+            .old_term = static_cast<std::uint32_t>(found_term),
+            .old_seq = static_cast<std::uint64_t>(found_seq)};
   return &staged.emplace(id, std::move(head)).first->second;
 }
 
@@ -206,10 +228,16 @@ Result<void> HistoryRows::Impl::stage(const EncodedPart& part, Heads& staged) {
   if (known == nullptr && part.expected_seq > 0) {
     return fail(ErrorCode::conflict, fmt::format("run {} does not exist", part.run.text));
   }
-  auto head = known == nullptr ? new_head(part) : *known;
   if (known != nullptr) {
-    if (auto fits = check(part, head); !fits) return fits;
+    auto fits = check(part, *known);
+    const bool from_before = !staged.contains(part.run.text) && !heads.contains(part.run.text);
+    if (!fits && from_before && known->remembered) {  // another driver may have had the run since
+      known = select(part.run.text, staged);
+      if (known != nullptr) fits = check(part, *known);
+    }
+    if (!fits) return fits;
   }
+  auto head = known == nullptr ? new_head(part) : *known;
   head.seq = part.events.back().seq;
   head.ended = part.ends_run;
   staged.insert_or_assign(part.run.text, std::move(head));
@@ -268,7 +296,9 @@ Result<void> HistoryRows::append(const std::vector<EncodedPart>& parts) {
 Result<Owner> HistoryRows::take_over(const history::RunId& run, const Owner& from,
                                      const std::string& driver) {
   Heads staged;
-  const auto* known = impl_->find(run.text, staged);
+  const auto written = impl_->heads.find(run.text);
+  const auto* known =
+      written == impl_->heads.end() ? impl_->select(run.text, staged) : &written->second;
   if (known == nullptr) {
     return fail(ErrorCode::conflict, fmt::format("run {} does not exist", run.text));
   }
@@ -284,22 +314,45 @@ Result<Owner> HistoryRows::take_over(const history::RunId& run, const Owner& fro
   return owner;
 }
 
-void HistoryRows::flush() {
+bool HistoryRows::flush() {
   impl_->created.clear();
   impl_->changed.clear();
-  for (const auto& [id, head] : impl_->heads) impl_->add_head(id, head);
-  if (!impl_->rows.run.empty()) impl_->insert_rows.execute(true);
-  if (!impl_->created.run.empty()) impl_->insert_heads.execute(true);
-  if (impl_->changed.run.empty()) return;
-  impl_->update_heads.execute(true);
-  // The fence, asserted a second time by the database itself.
-  const auto updated = impl_->update_heads.get_affected_rows();
-  if (updated != static_cast<long long>(impl_->changed.run.size())) {
-    throw Fault(
-        fmt::format("{} of {} runs changed while the write lock was held; the locks of "
-                    "this file system do not work: set AGENTCMD_HOME to a local disk",
-                    updated, impl_->changed.run.size()));
+  bool remembered = false;
+  for (const auto& [id, head] : impl_->heads) {
+    impl_->add_head(id, head);
+    remembered |= head.remembered;
   }
+  if (!impl_->changed.run.empty()) {
+    impl_->update_heads.execute(true);
+    // The fence, asserted a second time by the database itself.
+    const auto updated = impl_->update_heads.get_affected_rows();
+    if (updated != static_cast<long long>(impl_->changed.run.size())) {
+      if (remembered) return false;
+      throw Fault(
+          fmt::format("{} of {} runs changed while the write lock was held; the locks of "
+                      "this file system do not work: set AGENTCMD_HOME to a local disk",
+                      updated, impl_->changed.run.size()));
+    }
+  }
+  if (!impl_->created.run.empty()) impl_->insert_heads.execute(true);
+  if (!impl_->rows.run.empty()) impl_->insert_rows.execute(true);
+  return true;
+}
+
+void HistoryRows::committed() {
+  if (impl_->live.size() > remembered_max) impl_->live.clear();
+  for (auto& [id, head] : impl_->heads) {
+    if (head.ended) {
+      impl_->live.erase(id);
+    } else {
+      impl_->live.insert_or_assign(id, after_commit(std::move(head)));
+    }
+  }
+  impl_->heads.clear();
+}
+
+void HistoryRows::forget() {
+  impl_->live.clear();
 }
 
 std::vector<history::Event> read_history(Connection& connection, const Blobs& blobs,

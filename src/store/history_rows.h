@@ -40,7 +40,8 @@ std::vector<EncodedPart> encode(std::vector<RunAppend> parts, const Blobs& blobs
 std::size_t bytes_of(const std::vector<EncodedPart>& parts);
 
 // What one transaction adds. The checks see what the same transaction has already taken in; rows
-// are written together by flush().
+// are written together by flush(). Where a live run stands is remembered from one transaction to
+// the next, and what follows from that is checked by the database when it is written.
 class HistoryRows {
  public:
   explicit HistoryRows(Connection& connection);
@@ -52,7 +53,11 @@ class HistoryRows {
   // All parts or, where one is refused, none.
   Result<void> append(const std::vector<EncodedPart>& parts);
   Result<Owner> take_over(const history::RunId& run, const Owner& from, const std::string& driver);
-  void flush();
+  // False where another driver has had a run since the transaction that it is remembered from: then
+  // nothing of this one holds, and after forget() it can be done again from its beginning.
+  bool flush();
+  void committed();  // after each transaction that was
+  void forget();
 
  private:
   struct Impl;

@@ -9,7 +9,6 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
-#include <map>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -21,109 +20,169 @@ constexpr std::size_t events_at_once = 2000;
 // So that the log is carried into the database file every few megabytes.
 constexpr std::size_t events_per_checkpoint = 8000;
 
-// The rows that one batch touches. Looks up what earlier batches wrote.
-class Batch final : public StepTable {
+// The rows of runs that are not over, as they will be after this batch. Kept from one batch to the
+// next as long as nobody else moves the cursor: a live run is in nearly all of them.
+class Tables final : public StepTable {
  public:
-  explicit Batch(ProjectionRows& rows) : rows_(rows) {}
+  explicit Tables(ProjectionRows& rows) : rows_(rows) {}
 
-  // Events of this run follow.
-  ProjectedRun& enter(long long run) {
-    run_ = run;
+  // Events of this run follow; `kind` is the first one's.
+  ProjectedRun& enter(long long run, std::string_view kind) {
     const auto [found, is_new] = runs_.try_emplace(run);
-    if (is_new) {
-      auto stored = rows_.run(run);
-      if (stored) found->second = *std::move(stored);
+    run_ = &found->second;
+    number_ = run;
+    if (is_new && kind != created_kind) {
+      if (auto stored = rows_.run(run)) run_->projected = *std::move(stored);
     }
-    return found->second;
+    run_->changed = true;
+    return run_->projected;
   }
 
   ProjectedStep* find(const history::StepKey& key) override {
-    auto& steps = steps_[run_];
-    if (const auto known = steps.find(key.text); known != steps.end()) return &known->second;
-    auto stored = rows_.step(run_, key);
-    if (!stored) return nullptr;
-    return &steps.emplace(key.text, *std::move(stored)).first->second;
+    auto known = run_->steps.find(key.text);
+    if (known == run_->steps.end()) {
+      auto stored = rows_.step(number_, key);
+      if (!stored) return nullptr;
+      known = run_->steps.emplace(key.text, Step{.projected = *std::move(stored)}).first;
+    }
+    known->second.changed = true;
+    return &known->second.projected;
   }
 
   void add(ProjectedStep step) override {
     auto key = step.row.key.text;
-    steps_[run_].insert_or_assign(std::move(key), std::move(step));
+    run_->steps.insert_or_assign(std::move(key),
+                                 Step{.projected = std::move(step), .changed = true});
   }
 
   void write() {
-    for (const auto& [number, run] : runs_) rows_.put(number, run);
-    for (const auto& [number, steps] : steps_) {
-      for (const auto& [key, step] : steps) rows_.put(number, step);
+    for (const auto& [number, run] : runs_) {
+      if (!run.changed) continue;
+      rows_.put(number, run.projected);
+      for (const auto& [key, step] : run.steps) {
+        if (step.changed) rows_.put(number, step.projected);
+      }
     }
   }
 
+  // After write(): what has ended is not asked for again.
+  void keep_live() {
+    if (runs_.size() > runs_kept_max) return runs_.clear();
+    std::erase_if(runs_,
+                  [](const auto& run) { return is_terminal(run.second.projected.row.status); });
+    for (auto& [number, run] : runs_) {
+      if (!std::exchange(run.changed, false)) continue;
+      std::erase_if(run.steps, [](const auto& step) { return step.second.projected.row.ended_at; });
+      for (auto& [key, step] : run.steps) step.changed = false;
+    }
+  }
+
+  void forget() { runs_.clear(); }
+
  private:
+  static constexpr std::string_view created_kind = "RunCreated";
+  static constexpr std::size_t runs_kept_max = 2000;
+
+  struct Step {
+    ProjectedStep projected;
+    bool changed = false;
+  };
+  struct Run {
+    ProjectedRun projected;
+    bool changed = false;
+    std::unordered_map<std::string, Step> steps;
+  };
+
   ProjectionRows& rows_;
-  long long run_ = 0;
-  std::map<long long, ProjectedRun> runs_;
-  std::map<long long, std::unordered_map<std::string, ProjectedStep>> steps_;
+  std::unordered_map<long long, Run> runs_;
+  // That events are about.
+  long long number_ = 0;
+  Run* run_ = nullptr;
 };
 
 struct EventColumns {
   std::vector<long long> id, run, seq, at;
   std::vector<std::string> kind, fields, payload, blob;
 
-  EventColumns() { resize(); }
+  // One more than is asked for, so that the statement comes to its end (connection.h: select_one).
   void resize() {
-    for (auto* numbers : {&id, &run, &seq, &at}) numbers->resize(events_at_once);
-    for (auto* texts : {&kind, &fields, &payload, &blob}) texts->resize(events_at_once);
+    for (auto* numbers : {&id, &run, &seq, &at}) numbers->resize(events_at_once + 1);
+    for (auto* texts : {&kind, &fields, &payload, &blob}) texts->resize(events_at_once + 1);
   }
 };
 
 }  // namespace
 
 struct Projector::Impl {
-  Impl(Connection& connection_in, const Home& home)
-      : connection(connection_in), lock(home), blobs(home.blobs()), rows(connection_in) {}
+  Impl(Connection& connection_in, const Home& home);
 
   long long cursor();
   long long end();
-  void read_events(long long after);
+  void read_events();
   history::Event event_at(std::size_t i);
-  void fold_into(Batch& batch);
-  bool write(Batch& batch, long long from, long long to);
+  void fold_events();
+  bool write();
   void checkpoint();
 
   Connection& connection;
   CommitLock lock;
   Blobs blobs;
   ProjectionRows rows;
+  Tables tables;
+  long long tables_at = -1;  // where the cursor must be for `tables` to be right; -1: nowhere
   EventColumns events;
   std::size_t since_checkpoint = 0;
+
+  // Bound to the statements.
+  long long cursor_found = 0, end_found = 0, after = 0, to = 0;
+  const long long limit = events_at_once;
+
+  soci::statement select_cursor;
+  soci::statement select_end;
+  soci::statement select_events;
+  soci::statement move_cursor;
 };
 
+Projector::Impl::Impl(Connection& connection_in, const Home& home)
+    : connection(connection_in),
+      lock(home),
+      blobs(home.blobs()),
+      rows(connection_in),
+      tables(rows),
+      select_cursor((connection.sql().prepare << "SELECT history_id FROM projected",
+                     soci::into(cursor_found))),
+      select_end((connection.sql().prepare << "SELECT coalesce(max(id), 0) FROM history",
+                  soci::into(end_found))),
+      // Payloads are the bulk of a history, and few kinds need them here: needs_payload(). The cast
+      // is for SOCI, which reads a column declared INTEGER into a vector as 32 bits.
+      select_events((connection.sql().prepare
+                         << "SELECT CAST(id AS BIGINT), run, seq, at, kind, fields, "
+                            "CASE WHEN kind IN ('RunFailed', 'StepFailed', 'StepTimedOut', "
+                            "'RunUpdated') THEN coalesce(payload, '') ELSE '' END, "
+                            "coalesce(blob, '') "
+                            "FROM history WHERE id > :after ORDER BY id LIMIT :limit",
+                     soci::use(after), soci::use(limit), soci::into(events.id),
+                     soci::into(events.run), soci::into(events.seq), soci::into(events.at),
+                     soci::into(events.kind), soci::into(events.fields), soci::into(events.payload),
+                     soci::into(events.blob))),
+      move_cursor((connection.sql().prepare
+                       << "UPDATE projected SET history_id = :to WHERE history_id = :from",
+                   soci::use(to), soci::use(after))) {}
+
 long long Projector::Impl::cursor() {
-  long long id = 0;
-  connection.sql() << "SELECT history_id FROM projected", soci::into(id);
-  return id;
+  select_one(select_cursor);
+  return cursor_found;
 }
 
 long long Projector::Impl::end() {
-  long long id = 0;
-  connection.sql() << "SELECT coalesce(max(id), 0) FROM history", soci::into(id);
-  return id;
+  select_one(select_end);
+  return end_found;
 }
 
-void Projector::Impl::read_events(long long after) {
+// Those behind `after`.
+void Projector::Impl::read_events() {
   events.resize();
-  const auto limit = static_cast<long long>(events_at_once);
-  // Payloads are the bulk of a history, and few kinds need them here: needs_payload(). The cast is
-  // for SOCI, which reads a column declared INTEGER into a vector as 32 bits.
-  soci::statement select =
-      (connection.sql().prepare
-           << "SELECT CAST(id AS BIGINT), run, seq, at, kind, fields, "
-              "CASE WHEN kind IN ('RunFailed', 'StepFailed', 'StepTimedOut', 'RunUpdated') "
-              "THEN coalesce(payload, '') ELSE '' END, coalesce(blob, '') "
-              "FROM history WHERE id > :after ORDER BY id LIMIT :limit",
-       soci::use(after), soci::use(limit), soci::into(events.id), soci::into(events.run),
-       soci::into(events.seq), soci::into(events.at), soci::into(events.kind),
-       soci::into(events.fields), soci::into(events.payload), soci::into(events.blob));
-  if (!select.execute(true)) events.id.clear();
+  if (!select_events.execute(true)) events.id.clear();
 }
 
 history::Event Projector::Impl::event_at(std::size_t i) {
@@ -134,11 +193,11 @@ history::Event Projector::Impl::event_at(std::size_t i) {
           .detail = history::decode(events.kind[i], events.fields[i], std::move(payload))};
 }
 
-void Projector::Impl::fold_into(Batch& batch) {
+void Projector::Impl::fold_events() {
   for (std::size_t i = 0; i < events.id.size(); ++i) {
     try {
-      auto& run = batch.enter(events.run[i]);
-      fold(event_at(i), events.id[i], run, batch);
+      auto& run = tables.enter(events.run[i], events.kind[i]);
+      fold(event_at(i), events.id[i], run, tables);
     } catch (const Fault& fault) {
       // One damaged event must not hide all runs; reading its own history reports it.
       log::error("projection.event_skipped",
@@ -147,15 +206,12 @@ void Projector::Impl::fold_into(Batch& batch) {
   }
 }
 
-bool Projector::Impl::write(Batch& batch, long long from, long long to) {
+bool Projector::Impl::write() {
   const std::lock_guard turn(lock);
   WriteTransaction transaction(connection);
-  soci::statement move =
-      (connection.sql().prepare << "UPDATE projected SET history_id = :to WHERE history_id = :from",
-       soci::use(to), soci::use(from));
-  move.execute(true);
-  if (move.get_affected_rows() != 1) return false;  // another process was faster
-  batch.write();
+  move_cursor.execute(true);
+  if (move_cursor.get_affected_rows() != 1) return false;  // another process was faster
+  tables.write();
   transaction.commit();
   return true;
 }
@@ -175,17 +231,23 @@ Projector::Projector(Connection& connection, const Home& home)
 Projector::~Projector() = default;
 
 bool Projector::step() {
-  Batch batch(impl_->rows);
-  long long from = 0;
   {
     ReadTransaction one_state(impl_->connection);
-    from = impl_->cursor();
-    impl_->read_events(from);
-    if (impl_->events.id.empty()) return false;
-    impl_->fold_into(batch);
+    impl_->after = impl_->cursor();
+    // What is folded from here on holds only once it is written.
+    if (std::exchange(impl_->tables_at, -1) != impl_->after) impl_->tables.forget();
+    impl_->read_events();
+    if (impl_->events.id.empty()) {
+      impl_->tables_at = impl_->after;
+      return false;
+    }
+    impl_->fold_events();
   }
   const auto count = impl_->events.id.size();
-  if (!impl_->write(batch, from, impl_->events.id.back())) return true;
+  impl_->to = impl_->events.id.back();
+  if (!impl_->write()) return true;
+  impl_->tables.keep_live();
+  impl_->tables_at = impl_->to;
   impl_->since_checkpoint += count;
   if (impl_->since_checkpoint >= events_per_checkpoint) impl_->checkpoint();
   return count == events_at_once;
@@ -198,6 +260,7 @@ void Projector::catch_up() {
 
 void Projector::rebuild() {
   {
+    impl_->tables_at = -1;
     const std::lock_guard turn(impl_->lock);
     WriteTransaction transaction(impl_->connection);
     impl_->connection.sql() << "DELETE FROM runs";

@@ -1,5 +1,6 @@
 #include "store/writer.h"
 
+#include "base/check.h"
 #include "base/fault.h"
 #include "base/limits.h"
 
@@ -127,14 +128,23 @@ void Writer::commit(const Batch& batch) {
     const std::lock_guard turn(lock_);
     if (!connection_) connection_ = std::make_unique<Connection>(home_, Durability::full);
     if (!rows_) rows_ = std::make_unique<HistoryRows>(*connection_);
-    WriteTransaction transaction(*connection_);
-    rows_->begin();
-    WriteContext context{*connection_, *rows_};
-    for (const auto& write : batch) write->apply(context);
-    rows_->flush();
-    transaction.commit();
+    if (!try_commit(batch)) {
+      rows_->forget();
+      AGENTCMD_CHECK(try_commit(batch), "runs changed that nobody remembers");
+    }
     ++commits_;
   });
+}
+
+bool Writer::try_commit(const Batch& batch) {
+  WriteTransaction transaction(*connection_);
+  rows_->begin();
+  WriteContext context{*connection_, *rows_};
+  for (const auto& write : batch) write->apply(context);
+  if (!rows_->flush()) return false;
+  transaction.commit();
+  rows_->committed();
+  return true;
 }
 
 // One call of the loop for all of them.

@@ -38,7 +38,8 @@ class Write {
 
   // Before the write lock is taken; its failure concerns this one only. Returns its size.
   virtual std::size_t prepare(const Blobs& blobs) = 0;
-  // Within the transaction; its failure undoes the transaction. A refusal is a value.
+  // Within the transaction; its failure undoes the transaction. A refusal is a value. Called again
+  // where the transaction has to be.
   virtual void apply(WriteContext& context) = 0;
   // On the loop: what the caller gets. `failure` is null after a commit.
   virtual void finish(std::exception_ptr failure) = 0;
@@ -79,6 +80,7 @@ class Writer {
   std::unique_ptr<Write> next_if_any();
   Batch gather(std::unique_ptr<Write> first);
   void commit(const Batch& batch);
+  bool try_commit(const Batch& batch);
   void finish(Batch batch, std::exception_ptr failure);
 
   // Constant after construction.
