@@ -3,12 +3,15 @@
 // the worker, fields of an event. Nothing is built for what is only passed on or compared, which is
 // most of it; a document tree (json.h) costs ten times as much.
 
+#include <charconv>
+#include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -40,6 +43,17 @@ void for_each_element(std::string_view array, const std::function<void(std::stri
 
 inline bool is_json_string(std::string_view slice) {
   return !slice.empty() && slice.front() == '"';
+}
+
+// Nothing for what is no whole number or does not fit into one of that type.
+template <std::integral Number>
+std::optional<Number> to_integer(std::string_view slice) {
+  Number number = 0;
+  const auto* begin = std::to_address(slice.begin());
+  const auto* end = std::to_address(slice.end());
+  const auto [rest, error] = std::from_chars(begin, end, number);
+  if (error != std::errc() || rest != end) return std::nullopt;
+  return number;
 }
 
 // The value of a JSON string, given with its quotes. Throws Fault for what is none.

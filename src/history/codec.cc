@@ -6,10 +6,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <concepts>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 namespace agentcmd::history {
@@ -314,12 +312,13 @@ class Reader {
       throw Fault(fmt::format("damaged event {}: {}", kind_, fault.what()));
     }
   }
-  void number(std::string_view name, std::integral auto& value) const {
+  template <std::integral Number>
+  void number(std::string_view name, Number& value) const {
     const auto found = fields_.find(name);
     if (!found) return;
-    const auto* end = found->data() + found->size();
-    const auto [rest, error] = std::from_chars(found->data(), end, value);
-    if (error != std::errc() || rest != end) misfit(name);
+    const auto number = to_integer<Number>(*found);
+    if (!number) misfit(name);
+    value = *number;
   }
   [[noreturn]] void misfit(std::string_view what) const {
     throw Fault(fmt::format("damaged event {}: field '{}' does not fit", kind_, what));

@@ -4,8 +4,6 @@
 #include "base/json_slice.h"
 
 #include <algorithm>
-#include <charconv>
-#include <system_error>
 #include <utility>
 
 namespace agentcmd::script {
@@ -112,10 +110,7 @@ std::int64_t take_int(const JsonMembers& object, std::string_view name,
                       std::int64_t otherwise = 0) {
   const auto found = object.find(name);
   if (!found) return otherwise;
-  const auto* end = found->data() + found->size();
-  std::int64_t number = 0;
-  const auto [rest, error] = std::from_chars(found->data(), end, number);
-  if (error == std::errc() && rest == end) return number;
+  if (const auto number = to_integer<std::int64_t>(*found)) return *number;
   const auto parsed = parse_json(*found, name);
   return parsed && parsed->is_number() ? parsed->get<std::int64_t>() : otherwise;
 }
