@@ -268,7 +268,7 @@ std::vector<StepKey> RunActor::answer(Turn& turn, const Completion& completion) 
 // nothing outside may.
 Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
   const TurnMark mark{in_turn_, committing_};
-  co_await end_lost_effects();
+  if (!closure_jobs_.empty()) co_await end_lost_effects();
   auto current = begin_turn(std::move(details), std::move(unseen));
   std::optional<Completion> completion;
   if (!current.jobs.empty() && !ending_) {
@@ -387,19 +387,20 @@ Task<Result<void>> RunActor::append_details(Details details) {
 
 Task<Result<void>> RunActor::append(std::vector<Event> events) {
   const auto posted = posted_ - inbox_.size();
+  auto* observer = services_.options.observer;
+  const auto shown = observer != nullptr ? events : std::vector<Event>();
   if (!events.empty()) {
     const auto last = events.back().seq;
     std::vector<store::RunAppend> parts;
-    parts.push_back({.run = run_, .expected_seq = committed_, .owner = owner_, .events = events});
+    parts.push_back(
+        {.run = run_, .expected_seq = committed_, .owner = owner_, .events = std::move(events)});
     const auto appended = co_await services_.store.log().append(std::move(parts));
     if (!appended) co_return appended;
     committed_ = last;
   }
   processed_ = std::max(processed_, posted);
   committing_.notify();
-  if (auto* observer = services_.options.observer) {
-    for (const auto& event : events) observer->committed(run_, event);
-  }
+  for (const auto& event : shown) observer->committed(run_, event);
   co_return Result<void>();
 }
 

@@ -133,6 +133,7 @@ Task<bool> RunActor::ensure_warm() {
 // Tells a fresh context everything that the code has seen, and compares what it asks for with what
 // is recorded. True also when the worker died meanwhile: the caller sees that by the generation.
 Task<bool> RunActor::replay() {
+  if (seen_ <= 1) co_return true;  // RunCreated tells the code nothing
   const auto history = co_await services_.store.log().read(run_, 0);
   std::vector<Event> seen;
   std::vector<Job> jobs;
