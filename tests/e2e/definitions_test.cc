@@ -1,4 +1,4 @@
-// Definitions written for the npm package run unchanged.
+// Definitions written for the npm package run unchanged, and an editor accepts what a run can do.
 
 #include "support/sandbox.h"
 
@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 
 namespace agentcmd::test {
 namespace {
@@ -153,6 +154,46 @@ TEST_F(DefinitionsTest, AnEndlessLoopIsStoppedAndNamesRunAndLine) {
   const auto finished = sandbox.agentcmd({"run", "loop", "--json"});
   EXPECT_EQ(finished.code, 5) << finished.out << finished.err;
   EXPECT_TRUE((finished.out + finished.err).contains("loop.ts:3")) << finished.out << finished.err;
+}
+
+std::string source_file(const std::string& name) {
+  std::ifstream in(std::filesystem::path(AGENTCMD_SOURCE_DIR) / name);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// With nothing but what `agentcmd init` has written.
+TEST(EditorTypes, WhatARunCanUseAnEditorAcceptsWithoutInstallingAnything) {
+  const Sandbox sandbox;
+  ASSERT_EQ(sandbox.agentcmd({"init", "."}).code, 0);
+  sandbox.define("uses_node.ts", source_file("tests/e2e/definitions/uses_node.ts"));
+  for (const auto* skip : {"true", "false"}) {
+    const auto checked =
+        sandbox.exec({"node", AGENTCMD_SOURCE_DIR "/sdk/node_modules/typescript/bin/tsc", "-p",
+                      ".agent", "--skipLibCheck", skip});
+    EXPECT_EQ(checked.code, 0) << checked.out << checked.err;
+  }
+  const auto finished = sandbox.agentcmd({"run", "uses-node", "--json"});
+  ASSERT_EQ(finished.code, 0) << finished.out << finished.err;
+  const auto result = result_of(finished)["result"];
+  EXPECT_EQ(result["whole"], "one\ntwo\n");
+  EXPECT_EQ(result["stdout"], "exec");
+  EXPECT_EQ(result["code"], 4);
+  EXPECT_EQ(result["refused"], "enough");
+  EXPECT_EQ(result["name"], "b c.txt");
+}
+
+TEST(EditorTypes, WhatARunDoesNotHaveAnEditorRefuses) {
+  const Sandbox sandbox;
+  ASSERT_EQ(sandbox.agentcmd({"init", "."}).code, 0);
+  sandbox.define("more.ts",
+                 "import http from 'node:http';\n"
+                 "import { watch } from 'node:fs';\n"
+                 "document.title = `${http} ${watch}`;\n");
+  const auto checked = sandbox.exec(
+      {"node", AGENTCMD_SOURCE_DIR "/sdk/node_modules/typescript/bin/tsc", "-p", ".agent"});
+  EXPECT_TRUE(checked.out.contains("more.ts(1,18): error TS2307")) << checked.out;
+  EXPECT_TRUE(checked.out.contains("more.ts(2,10): error TS2614")) << checked.out;
+  EXPECT_TRUE(checked.out.contains("more.ts(3,1): error TS2584")) << checked.out;
 }
 
 }  // namespace
