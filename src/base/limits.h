@@ -45,6 +45,8 @@ inline constexpr std::size_t worker_frame_bytes_max = 256 * mib;
 inline constexpr auto worker_answer_max = 10s;
 // A run that kills its worker so often is paused.
 inline constexpr int worker_deaths_max = 3;
+// A run that loses a step so often in a row is paused.
+inline constexpr unsigned losses_in_a_row_max = 5;
 
 // Time for clean-up steps after a cancel, and between TERM and KILL.
 inline constexpr auto cancel_grace = 60s;

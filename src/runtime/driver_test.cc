@@ -1,6 +1,7 @@
 #include "runtime/driver.h"
 
 #include "async/task_group.h"
+#include "base/limits.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -169,6 +170,29 @@ TEST_F(DriverTest, ADriverWhoseRunWasTakenOverCanCommitNothingMore) {
   wait(tasks.join());
   wait(one->stop());
   wait(two->stop());
+}
+
+TEST_F(DriverTest, AStepThatIsLostAgainAndAgainPausesTheRun) {
+  Recorder recorder;
+  auto one = driver(&recorder);
+  const auto run = create(*one, "await step.run('endless', () => new Promise(() => {}));");
+  for (unsigned lost = 0; lost < limits::losses_in_a_row_max; ++lost) {
+    TaskGroup tasks(io.get_executor());
+    tasks.spawn("drive", [](Driver& owner, history::RunId id) -> Task<> {
+      co_await owner.drive(std::move(id), false);
+    }(*one, run));
+    run_until([&] { return recorder.count<history::StepStarted>() == lost + 2; });
+    wait(one->stop());
+    wait(tasks.join());
+    one = driver(&recorder);
+    ASSERT_TRUE(wait(one->adopt(run)));
+  }
+  const auto driven = wait(one->drive(run, false)).value();
+  EXPECT_EQ(driven.status, store::RunStatus::paused);
+  EXPECT_EQ(driven.reason, "lost");
+  EXPECT_NE(driven.message.find("lost 5 times in a row"), std::string::npos) << driven.message;
+  EXPECT_EQ(recorder.count<history::StepLost>(), limits::losses_in_a_row_max);
+  wait(one->stop());
 }
 
 TEST_F(DriverTest, AWorkerThatIsKilledIsReplacedAndTheRunGoesOn) {

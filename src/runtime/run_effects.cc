@@ -50,6 +50,10 @@ script::EffectResult refused(std::string_view message) {
   return {.ok = false, .value = {to_text({{"name", "CancelledError"}, {"message", message}})}};
 }
 
+std::string times_in_a_row(std::uint32_t losses) {
+  return losses == 1 ? "" : fmt::format(" (lost {} times in a row)", losses);
+}
+
 Slots::Kind slot_of(const std::string& type) {
   const auto* known = steps::find_step_type(type);
   return known == nullptr ? Slots::Kind::none : known->slot;
@@ -196,14 +200,18 @@ void RunActor::attempt_ended(const StepKey& key, std::uint32_t attempt, steps::O
 }
 
 // What a lost attempt leads to. It is recorded as lost, whatever comes next, and never silently
-// repeated.
+// repeated. One that is lost again and again may be the reason why we end: somebody should look.
 RunActor::Details RunActor::lost(const StepKey& key, std::uint32_t attempt,
                                  const std::string& reason) {
-  const auto& type = state_.steps.at(key).type;
+  const auto& step = state_.steps.at(key);
+  const auto& type = step.type;
+  const auto losses = step.losses + 1;
   const auto* known = steps::find_step_type(type);
   auto policy = type == engine::closure_type ? steps::OnLost::retry : steps::OnLost::ask;
   if (known != nullptr) policy = known->on_lost;
   if (policy == steps::OnLost::probe) policy = steps::OnLost::ask;  // the step has looked already
+  const bool too_often = losses >= limits::losses_in_a_row_max;
+  if (too_often && policy != steps::OnLost::fail) policy = steps::OnLost::ask;
   Details details{StepLost{.key = key,
                            .attempt = attempt,
                            .reason = reason,
@@ -217,15 +225,15 @@ RunActor::Details RunActor::lost(const StepKey& key, std::uint32_t attempt,
       break;
     case steps::OnLost::probe:
     case steps::OnLost::ask:
-      details.emplace_back(
-          RunPaused{.reason = "lost",
-                    .message = fmt::format("Step '{}' was running, and {}. "
-                                           "Nobody can tell how far it came. "
-                                           "Resuming the run begins the step again from its start; "
-                                           "look first at what it may have "
-                                           "done already.",
-                                           key.text, reason),
-                    .detail = {to_text({{"step", key.text}, {"attempt", attempt}})}});
+      details.emplace_back(RunPaused{
+          .reason = "lost",
+          .message = fmt::format("Step '{}' was running, and {}{}. "
+                                 "Nobody can tell how far it came. "
+                                 "Resuming the run begins the step again from its start; "
+                                 "look first at what it may have "
+                                 "done already.",
+                                 key.text, reason, times_in_a_row(losses)),
+          .detail = {to_text({{"step", key.text}, {"attempt", attempt}, {"losses", losses}})}});
       break;
     case steps::OnLost::fail:
       break;
