@@ -1,3 +1,4 @@
+#include "async/alarm.h"
 #include "async/blocking.h"
 #include "async/deadline.h"
 #include "async/task_group.h"
@@ -91,6 +92,33 @@ TEST(BlockingPool, RunsElsewhereAndComesBack) {
   asio::io_context io;
   BlockingPool pool(1);
   EXPECT_TRUE(wait(io, on_other_thread(pool, std::this_thread::get_id())));
+}
+
+TEST(Alarm, RingsOnceWhenItsTimeHasCome) {
+  asio::io_context io;
+  const auto alarm = make_alarm(io.get_executor());
+  int rings = 0;
+  alarm->set(1h, [&rings] { rings += 100; });
+  alarm->set(1ms, [&rings] { ++rings; });
+  io.run();
+  EXPECT_EQ(rings, 1);
+}
+
+// Both are due at once, so that the call of the second is on its way when the first rings.
+TEST(Alarm, StaysSilentWhenItIsCancelledAlthoughItsTimeHasCome) {
+  asio::io_context io;
+  const auto one = make_alarm(io.get_executor());
+  const auto other = make_alarm(io.get_executor());
+  int rings = 0;
+  const auto ring = [&] {
+    ++rings;
+    one->cancel();
+    other->cancel();
+  };
+  one->set(0ms, ring);
+  other->set(0ms, ring);
+  io.run();
+  EXPECT_EQ(rings, 1);
 }
 
 Task<> throwing_work(BlockingPool& pool) {

@@ -19,8 +19,13 @@ steps::Outcome failed(std::string name, const char* message) {
 
 }  // namespace
 
-Attempts::Attempts(boost::asio::any_io_executor executor, Slots& slots, Ended ended)
-    : executor_(executor), slots_(slots), ended_(std::move(ended)), tasks_(executor) {}
+Attempts::Attempts(boost::asio::any_io_executor executor, Machine& machine, Slots& slots,
+                   Ended ended)
+    : executor_(executor),
+      machine_(machine),
+      slots_(slots),
+      ended_(std::move(ended)),
+      tasks_(executor) {}
 
 void Attempts::start(steps::StepHost& host, const steps::StepType& type, steps::Step step) {
   auto [entry, added] = running_.emplace(step.key, std::make_unique<Running>(executor_, type.slot));
@@ -35,7 +40,7 @@ Task<> Attempts::run(steps::StepHost& host, const steps::StepType& type, steps::
   const auto attempt = step.attempt;
   steps::Outcome outcome;
   try {
-    outcome = co_await type.run(host, std::move(step), stop);
+    outcome = co_await machine_.run_step(type, host, std::move(step), stop);
   } catch (const boost::system::system_error& error) {
     if (error.code() == boost::asio::error::operation_aborted) throw;  // the driver leaves
     outcome = failed("Error", error.what());

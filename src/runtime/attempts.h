@@ -5,6 +5,7 @@
 
 #include "async/stop.h"
 #include "async/task_group.h"
+#include "runtime/machine.h"
 #include "runtime/slots.h"
 #include "steps/step.h"
 
@@ -21,7 +22,7 @@ class Attempts {
   // Told on the loop how an attempt ended; its slot is free by then.
   using Ended = std::function<void(const history::StepKey&, std::uint32_t attempt, steps::Outcome)>;
 
-  Attempts(boost::asio::any_io_executor executor, Slots& slots, Ended ended);
+  Attempts(boost::asio::any_io_executor executor, Machine& machine, Slots& slots, Ended ended);
 
   // Runs the attempt in a slot that the caller has taken for it.
   void start(steps::StepHost& host, const steps::StepType& type, steps::Step step);
@@ -49,6 +50,7 @@ class Attempts {
   void finish(const history::StepKey& key, std::uint32_t attempt, steps::Outcome outcome);
 
   boost::asio::any_io_executor executor_;
+  Machine& machine_;
   Slots& slots_;
   Ended ended_;
   std::map<history::StepKey, std::unique_ptr<Running>> running_;

@@ -7,7 +7,7 @@
 #include "base/log.h"
 #include "engine/decide.h"
 #include "runtime/driver_socket.h"
-#include "runtime/ownership.h"
+#include "runtime/machine.h"
 #include "runtime/run_actor.h"
 #include "steps/environment.h"
 
@@ -27,20 +27,19 @@ namespace {
 class LocalDriver final : public Driver {
  public:
   LocalDriver(boost::asio::any_io_executor executor, store::Store& store, Clock& clock,
-              Random& random, DriverOptions options)
+              Random& random, DriverOptions options, std::unique_ptr<Machine> machine)
       : executor_(executor),
         store_(store),
         clock_(clock),
         random_(random),
         options_(std::move(options)),
-        lock_(options_.home, random),
-        socket_(executor, options_.home, lock_.id()),
-        pool_(4),
+        machine_(std::move(machine)),
+        presence_(machine_->register_driver()),
         slots_(limits::agents_at_once, limits::commands_at_once),
-        workers_(executor, options_.libexec, options_.home.bundles(), handlers()),
+        workers_(machine_->make_worker_host(handlers())),
         env_(steps::step_environment(options_.environment)),
         tasks_(executor) {
-    tasks_.spawn("driver socket", socket_.listen([this] { look_at_requests(); }));
+    tasks_.spawn("driver socket", presence_->listen([this] { look_at_requests(); }));
   }
 
   Task<Result<RunId>> create(NewRun run) override {
@@ -54,7 +53,7 @@ class LocalDriver final : public Driver {
                                              .name = run.name,
                                              .seed = random_.next(),
                                              .request = run.request}});
-    const store::Owner owner{.driver = lock_.id(), .term = 1};
+    const store::Owner owner{.driver = presence_->driver(), .term = 1};
     std::vector<store::RunAppend> parts;
     parts.push_back({.run = id, .expected_seq = 0, .owner = owner, .events = std::move(events)});
     const auto appended = co_await store_.log().append(std::move(parts));
@@ -67,12 +66,12 @@ class LocalDriver final : public Driver {
     if (owned_.contains(run)) co_return Result<void>();
     const auto owner = co_await store_.log().owner(run);
     if (!owner) co_return fail(ErrorCode::not_found, "no run '" + run.text + "'");
-    if (is_driver_alive(options_.home, owner->driver)) {
+    if (machine_->is_driver_alive(owner->driver)) {
       co_return fail(ErrorCode::conflict,
                      fmt::format("run {} is being executed by process {}", run.text,
-                                 driver_pid(options_.home, owner->driver)));
+                                 machine_->driver_pid(owner->driver)));
     }
-    auto taken = co_await store_.log().take_over(run, *owner, lock_.id());
+    auto taken = co_await store_.log().take_over(run, *owner, presence_->driver());
     if (!taken) co_return tl::unexpected(taken.error());
     owned_[run] = *taken;
     co_return Result<void>();
@@ -101,7 +100,7 @@ class LocalDriver final : public Driver {
     for (auto& [run, actor] : actors_) actor->leave();
     tasks_.cancel();
     co_await tasks_.join();
-    co_await workers_.stop();
+    co_await workers_->stop();
   }
 
  private:
@@ -113,8 +112,8 @@ class LocalDriver final : public Driver {
       const Services services{.executor = executor_,
                               .store = store_,
                               .clock = clock_,
-                              .pool = pool_,
-                              .workers = workers_,
+                              .machine = *machine_,
+                              .workers = *workers_,
                               .slots = slots_,
                               .options = options_,
                               .env = env_};
@@ -192,11 +191,10 @@ class LocalDriver final : public Driver {
   Random& random_;
   DriverOptions options_;
 
-  DriverLock lock_;
-  DriverSocket socket_;
-  BlockingPool pool_;
+  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<Presence> presence_;
   Slots slots_;
-  WorkerHost workers_;
+  std::unique_ptr<WorkerHost> workers_;
   std::map<std::string, std::string> env_;
 
   std::map<RunId, store::Owner> owned_;
@@ -206,11 +204,19 @@ class LocalDriver final : public Driver {
 
 }  // namespace
 
+std::unique_ptr<Driver> start_driver_on(std::unique_ptr<Machine> machine,
+                                        boost::asio::any_io_executor executor, store::Store& store,
+                                        Clock& clock, Random& random, DriverOptions options) {
+  return std::make_unique<LocalDriver>(std::move(executor), store, clock, random,
+                                       std::move(options), std::move(machine));
+}
+
 Task<Result<std::unique_ptr<Driver>>> start_driver(boost::asio::any_io_executor executor,
                                                    store::Store& store, Clock& clock,
                                                    Random& random, DriverOptions options) {
-  co_return std::make_unique<LocalDriver>(std::move(executor), store, clock, random,
-                                          std::move(options));
+  auto machine = local_machine(executor, options.home, options.libexec, random);
+  co_return start_driver_on(std::move(machine), std::move(executor), store, clock, random,
+                            std::move(options));
 }
 
 Task<Result<void>> request_cancel(boost::asio::any_io_executor executor, store::Store& store,

@@ -107,6 +107,12 @@ Task<Result<std::unique_ptr<Driver>>> start_driver(boost::asio::any_io_executor 
                                                    store::Store& store, Clock& clock,
                                                    Random& random, DriverOptions options);
 
+// The same on a machine of the caller's: a simulated one (machine.h).
+class Machine;
+std::unique_ptr<Driver> start_driver_on(std::unique_ptr<Machine> machine,
+                                        boost::asio::any_io_executor executor, store::Store& store,
+                                        Clock& clock, Random& random, DriverOptions options);
+
 // --- For those who do not execute.
 
 // Whether a live process owns the run now.

@@ -73,9 +73,9 @@ RunActor::RunActor(Services services, RunId run, store::Owner owner)
       owner_(std::move(owner)),
       news_(services_.executor),
       committing_(services_.executor),
-      timer_(services_.executor),
+      alarm_(services_.machine.make_alarm()),
       commits_(services_.executor),
-      attempts_(services_.executor, services_.slots,
+      attempts_(services_.executor, services_.machine, services_.slots,
                 [this](const StepKey& key, std::uint32_t attempt, steps::Outcome outcome) {
                   attempt_ended(key, attempt, std::move(outcome));
                 }) {}
@@ -96,7 +96,7 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
   }
   // Whatever happened: no task of ours outlives this call, and the processes go on under their
   // supervisors.
-  timer_.cancel();
+  alarm_->cancel();
   for (auto& [key, ticket] : queued_) services_.slots.leave(ticket);
   queued_.clear();
   co_await attempts_.leave();
@@ -168,8 +168,7 @@ Task<Result<void>> RunActor::hold_checkout() {
   const auto request = parse_trusted(state_.created.request.text, "the run's request");
   const auto mode = workspace::mode_from(string_or(request, "mode", "stay"));
   if (!mode) co_return tl::unexpected(mode.error());
-  auto lock = co_await workspace::lock_checkout(services_.executor, services_.pool,
-                                                state_.created.project, *mode, run_.text);
+  auto lock = co_await services_.machine.lock_checkout(state_.created.project, *mode, run_.text);
   if (!lock) co_return tl::unexpected(lock.error());
   checkout_ = *std::move(lock);
   co_return Result<void>();

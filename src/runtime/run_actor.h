@@ -6,6 +6,7 @@
 //   inbox → apply → activation → completion → decide → append (fsync) → start, stop, arm, show →
 //   inbox …
 
+#include "async/alarm.h"
 #include "async/blocking.h"
 #include "async/stop.h"
 #include "async/task_group.h"
@@ -15,14 +16,13 @@
 #include "history/activation.h"
 #include "runtime/attempts.h"
 #include "runtime/driver.h"
+#include "runtime/machine.h"
 #include "runtime/slots.h"
-#include "runtime/worker_host.h"
 #include "steps/step.h"
 #include "store/store.h"
 #include "workspace/checkout_lock.h"
 
 #include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 #include <cstdint>
 #include <exception>
@@ -39,7 +39,7 @@ struct Services {
   boost::asio::any_io_executor executor;
   store::Store& store;
   Clock& clock;
-  BlockingPool& pool;
+  Machine& machine;
   WorkerHost& workers;
   Slots& slots;
   const DriverOptions& options;
@@ -75,7 +75,7 @@ class RunActor final : public steps::StepHost {
 
   // steps::StepHost
   boost::asio::any_io_executor executor() override { return services_.executor; }
-  BlockingPool& pool() override { return services_.pool; }
+  BlockingPool& pool() override { return services_.machine.pool(); }
   Task<> checkpoint(const steps::Step& step, JsonText data) override;
   bool has_audience() const override;
   void output(const steps::Step& step, std::string_view stream, std::string_view text) override;
@@ -159,6 +159,7 @@ class RunActor final : public steps::StepHost {
   Details due(Time at) const;
   static Details ends_of(const std::vector<history::ClosureEnd>& ends);
   bool take_slot(const std::string& type);
+  Slots::Kind slot_of(const std::string& type) const;
   steps::RunContext context() const;
   steps::Step make_step(const history::StepKey& key, bool recovering) const;
   void post(Details details);
@@ -195,7 +196,7 @@ class RunActor final : public steps::StepHost {
 
   Wakeup news_;        // inbox, flags
   Wakeup committing_;  // committed_ or processed_ has moved
-  boost::asio::steady_timer timer_;
+  std::unique_ptr<Alarm> alarm_;
   std::optional<Commit> commit_;  // under way
   TaskGroup commits_;
   Attempts attempts_;

@@ -4,7 +4,6 @@
 #include "base/log.h"
 #include "engine/decide.h"
 #include "runtime/run_actor.h"
-#include "steps/effects.h"
 
 #include <fmt/format.h>
 
@@ -54,11 +53,6 @@ std::string times_in_a_row(std::uint32_t losses) {
   return losses == 1 ? "" : fmt::format(" (lost {} times in a row)", losses);
 }
 
-Slots::Kind slot_of(const std::string& type) {
-  const auto* known = steps::find_step_type(type);
-  return known == nullptr ? Slots::Kind::none : known->slot;
-}
-
 }  // namespace
 
 void RunActor::post(Details details) {
@@ -66,6 +60,11 @@ void RunActor::post(Details details) {
   posted_ += details.size();
   std::ranges::move(details, std::back_inserter(inbox_));
   news_.notify();
+}
+
+Slots::Kind RunActor::slot_of(const std::string& type) const {
+  const auto* known = services_.machine.find_step_type(type);
+  return known == nullptr ? Slots::Kind::none : known->slot;
 }
 
 bool RunActor::take_slot(const std::string& type) {
@@ -112,7 +111,7 @@ void RunActor::start_attempt(const StepKey& key, bool recovering) {
     }
     return;
   }
-  const auto* type = steps::find_step_type(step.type);
+  const auto* type = services_.machine.find_step_type(step.type);
   if (type == nullptr) {
     post({StepFailed{.key = key,
                      .attempt = step.attempt,
@@ -206,7 +205,7 @@ RunActor::Details RunActor::lost(const StepKey& key, std::uint32_t attempt,
   const auto& step = state_.steps.at(key);
   const auto& type = step.type;
   const auto losses = step.losses + 1;
-  const auto* known = steps::find_step_type(type);
+  const auto* known = services_.machine.find_step_type(type);
   auto policy = type == engine::closure_type ? steps::OnLost::retry : steps::OnLost::ask;
   if (known != nullptr) policy = known->on_lost;
   if (policy == steps::OnLost::probe) policy = steps::OnLost::ask;  // the step has looked already
@@ -331,8 +330,8 @@ Task<script::EffectResult> RunActor::perform(script::Effect effect) {
   const auto stop = closure.stop;  // the closure may end before the effect does
   auto step = make_step(effect.key, false);
   step.attempt = effect.attempt;
-  auto outcome = co_await steps::perform_effect(*this, std::move(step), std::move(effect.name),
-                                                std::move(effect.args), *stop);
+  auto outcome = co_await services_.machine.perform_effect(
+      *this, std::move(step), std::move(effect.name), std::move(effect.args), *stop);
   co_return script::EffectResult{.ok = outcome.ok, .value = std::move(outcome.value)};
 }
 
@@ -344,7 +343,7 @@ Task<> RunActor::end_lost_effects() {
     if (!state_.steps.contains(closure.key)) continue;
     auto step = make_step(closure.key, false);
     step.attempt = closure.attempt - 1;
-    co_await steps::end_lost_effects(services_.executor, step.attempt_dir());
+    co_await services_.machine.end_lost_effects(step.attempt_dir());
   }
 }
 
@@ -355,10 +354,7 @@ void RunActor::arm_timer() {
   if (state_.end || !next) return;
   const auto wait =
       std::clamp<Milliseconds>(*next - services_.clock.now(), Milliseconds(0), timer_look_max);
-  timer_.expires_after(wait);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) look_at_clock();
-  });
+  alarm_->set(wait, [this] { look_at_clock(); });
 }
 
 void RunActor::look_at_clock() {

@@ -1,10 +1,15 @@
 #include "runtime/worker_host.h"
 
+#include "async/wakeup.h"
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/log.h"
 
+#include <map>
+#include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace agentcmd::runtime {
 namespace {
@@ -19,17 +24,40 @@ struct StartingMark {
   }
 };
 
-}  // namespace
+class ProcessWorkerHost final : public WorkerHost {
+ public:
+  ProcessWorkerHost(boost::asio::any_io_executor executor, std::filesystem::path libexec,
+                    std::filesystem::path bundles, script::WorkerHandlers handlers)
+      : executor_(executor),
+        libexec_(std::move(libexec)),
+        bundles_(std::move(bundles)),
+        handlers_(std::move(handlers)),
+        started_(executor) {}
 
-WorkerHost::WorkerHost(boost::asio::any_io_executor executor, std::filesystem::path libexec,
-                       std::filesystem::path bundles, script::WorkerHandlers handlers)
-    : executor_(executor),
-      libexec_(std::move(libexec)),
-      bundles_(std::move(bundles)),
-      handlers_(std::move(handlers)),
-      started_(executor) {}
+  std::uint64_t generation() const override { return generation_; }
+  Task<> ensure_started() override;
+  Task<Result<script::ActivationOutcome>> activate(history::Activation activation) override;
+  void evict(const history::RunId& run) override;
+  Task<> stop() override;
 
-Task<> WorkerHost::ensure_started() {
+ private:
+  Result<void> load(const std::string& hash);
+
+  boost::asio::any_io_executor executor_;
+  std::filesystem::path libexec_;
+  std::filesystem::path bundles_;
+  script::WorkerHandlers handlers_;
+
+  std::unique_ptr<script::Worker> worker_;
+  std::vector<std::unique_ptr<script::Worker>> dead_;  // until they are joined in stop()
+  std::set<std::string> loaded_;                       // hashes the present worker has
+  std::map<std::string, script::Bundle> bundle_cache_;
+  std::uint64_t generation_ = 1;
+  bool starting_ = false;
+  Wakeup started_;
+};
+
+Task<> ProcessWorkerHost::ensure_started() {
   while (starting_) co_await started_.wait();
   if (worker_) co_return;
   starting_ = true;
@@ -49,7 +77,7 @@ Task<> WorkerHost::ensure_started() {
   worker_ = *std::move(worker);
 }
 
-Result<void> WorkerHost::load(const std::string& hash) {
+Result<void> ProcessWorkerHost::load(const std::string& hash) {
   if (loaded_.contains(hash)) return {};
   auto cached = bundle_cache_.find(hash);
   if (cached == bundle_cache_.end()) {
@@ -62,21 +90,32 @@ Result<void> WorkerHost::load(const std::string& hash) {
   return {};
 }
 
-Task<Result<script::ActivationOutcome>> WorkerHost::activate(history::Activation activation) {
+Task<Result<script::ActivationOutcome>> ProcessWorkerHost::activate(
+    history::Activation activation) {
   if (!worker_) co_return script::WorkerDied{.message = "the workflow worker is gone"};
   const auto loaded = load(activation.code_hash);
   if (!loaded) co_return tl::unexpected(loaded.error());
   co_return co_await worker_->activate(std::move(activation));
 }
 
-void WorkerHost::evict(const history::RunId& run) {
+void ProcessWorkerHost::evict(const history::RunId& run) {
   if (worker_) worker_->evict(run);
 }
 
-Task<> WorkerHost::stop() {
+Task<> ProcessWorkerHost::stop() {
   if (worker_) dead_.push_back(std::move(worker_));
   for (auto& worker : dead_) co_await worker->stop();
   dead_.clear();
+}
+
+}  // namespace
+
+std::unique_ptr<WorkerHost> make_worker_host(boost::asio::any_io_executor executor,
+                                             std::filesystem::path libexec,
+                                             std::filesystem::path bundles,
+                                             script::WorkerHandlers handlers) {
+  return std::make_unique<ProcessWorkerHost>(std::move(executor), std::move(libexec),
+                                             std::move(bundles), std::move(handlers));
 }
 
 }  // namespace agentcmd::runtime

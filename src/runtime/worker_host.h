@@ -3,57 +3,46 @@
 // of runs live in one worker process; its generation says whether a run's context is still there.
 
 #include "async/task.h"
-#include "async/task_group.h"
-#include "async/wakeup.h"
+#include "base/result.h"
 #include "script/worker.h"
 
 #include <boost/asio/any_io_executor.hpp>
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <map>
 #include <memory>
-#include <set>
-#include <string>
 
 namespace agentcmd::runtime {
 
 class WorkerHost {
  public:
-  // `handlers.died` is called after the generation has moved on.
-  WorkerHost(boost::asio::any_io_executor executor, std::filesystem::path libexec,
-             std::filesystem::path bundles, script::WorkerHandlers handlers);
+  virtual ~WorkerHost() = default;
+  WorkerHost(const WorkerHost&) = delete;
+  WorkerHost& operator=(const WorkerHost&) = delete;
 
-  // Raised by every death: a context made in an earlier generation is gone.
-  std::uint64_t generation() const { return generation_; }
+  // Raised by every death: a context made in an earlier generation is gone. Never 0.
+  virtual std::uint64_t generation() const = 0;
 
   // Starts the worker where there is none. Throws Fault when it cannot be started.
-  Task<> ensure_started();
+  virtual Task<> ensure_started() = 0;
 
   // Precondition: ensure_started() in this generation. Loads the code first where the worker lacks
   // it; a bundle that is gone or damaged is an Error.
-  Task<Result<script::ActivationOutcome>> activate(history::Activation activation);
+  virtual Task<Result<script::ActivationOutcome>> activate(history::Activation activation) = 0;
 
-  void evict(const history::RunId& run);
+  virtual void evict(const history::RunId& run) = 0;
 
-  Task<> stop();
+  virtual Task<> stop() = 0;
 
- private:
-  Result<void> load(const std::string& hash);
-
-  boost::asio::any_io_executor executor_;
-  std::filesystem::path libexec_;
-  std::filesystem::path bundles_;
-  script::WorkerHandlers handlers_;
-
-  std::unique_ptr<script::Worker> worker_;
-  std::vector<std::unique_ptr<script::Worker>> dead_;  // until they are joined in stop()
-  std::set<std::string> loaded_;                       // hashes the present worker has
-  std::map<std::string, script::Bundle> bundle_cache_;
-  std::uint64_t generation_ = 1;
-  bool starting_ = false;
-  Wakeup started_;
+ protected:
+  WorkerHost() = default;
 };
+
+// With agentcmd-worker of `libexec` and the code in `bundles`. `handlers.died` is called after the
+// generation has moved on.
+std::unique_ptr<WorkerHost> make_worker_host(boost::asio::any_io_executor executor,
+                                             std::filesystem::path libexec,
+                                             std::filesystem::path bundles,
+                                             script::WorkerHandlers handlers);
 
 }  // namespace agentcmd::runtime
