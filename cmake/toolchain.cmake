@@ -37,6 +37,9 @@ target_compile_options(agentcmd_options INTERFACE
 # ccache can only reuse a precompiled header whose timestamps are left out.
 target_compile_options(agentcmd_options INTERFACE
   $<$<COMPILE_LANG_AND_ID:CXX,Clang>:-Xclang -fno-pch-timestamp>)
+# CMake also names the header itself, by an option whose path ccache does not make relative, so that
+# no two checkouts would share an object.
+set(CMAKE_CXX_COMPILE_OPTIONS_USE_PCH -Xclang -include-pch -Xclang <PCH_FILE>)
 target_include_directories(agentcmd_options INTERFACE ${CMAKE_SOURCE_DIR}/src)
 target_compile_definitions(agentcmd_options INTERFACE AGENTCMD_VERSION="${PROJECT_VERSION}")
 if(AGENTCMD_SANITIZE)
