@@ -45,6 +45,9 @@ struct RunRow {
   std::optional<Time> started_at;
   std::optional<Time> ended_at;
   std::uint64_t events = 0;  // last sequence number
+  std::string origin;        // what started it (history::RunCreated)
+  std::string parent;        // the run that invoked it, and the key of the step; or empty
+  std::string parent_key;
   bool operator==(const RunRow&) const = default;
 };
 
@@ -60,6 +63,8 @@ struct StepRow {
   Time scheduled_at;
   std::optional<Time> started_at;  // of the first attempt
   std::optional<Time> ended_at;
+  std::optional<Time> due_at;  // while it waits: when the clock alone ends that
+  std::string event;           // of a wait: the name of its event
   bool operator==(const StepRow&) const = default;
 };
 
@@ -68,6 +73,33 @@ struct RunFilter {
   std::optional<RunStatus> status;
   std::size_t limit = 50;
   std::string before;  // id of the last run of the page before
+};
+
+// A run that has not ended, as far as a driver needs to know it before it takes it over.
+struct LiveRun {
+  history::RunId id;
+  std::string project;
+  RunStatus status = RunStatus::queued;
+  std::string driver;
+  std::uint32_t term = 0;
+  bool operator==(const LiveRun&) const = default;
+};
+
+// What a run sleeps for: nothing happens to it before `due_at`, and until an event comes that it
+// waits for.
+struct SleepingRun {
+  struct Wait {
+    std::string event;       // its name
+    std::uint64_t seen = 0;  // the last one that the run may not see or has seen
+    std::uint64_t last = 0;  // the last one that there is
+    bool operator==(const Wait&) const = default;
+  };
+  history::RunId id;
+  std::string project;
+  std::optional<Time> due_at;
+  std::vector<Wait> waits;
+  bool has_children = false;  // it waits for the end of a child, too
+  bool operator==(const SleepingRun&) const = default;
 };
 
 class Catalog {
@@ -89,6 +121,16 @@ class Catalog {
   // Runs that have not ended, of all projects: what a driver may adopt and `runs` reports as
   // interrupted.
   virtual Task<std::vector<RunRow>> unfinished() = 0;
+
+  // Runs that have not ended, oldest first: of `project` (empty: all), without those that belong to
+  // the driver `not_of`.
+  virtual Task<std::vector<LiveRun>> live(std::string project, std::string not_of) = 0;
+
+  // Of the runs of this driver, those that only wait (RunStatus::waiting), oldest first.
+  virtual Task<std::vector<SleepingRun>> sleeping(std::string driver) = 0;
+
+  // The runs that `parent` has invoked, oldest first.
+  virtual Task<std::vector<RunRow>> children(history::RunId parent) = 0;
 
   // Drops all projections and makes them again from the history.
   virtual Task<> rebuild() = 0;

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace agentcmd::store {
@@ -90,6 +91,74 @@ std::vector<RunRow> select_unfinished(Connection& connection, const Blobs& blobs
   return fetch_runs(
       connection.sql().prepare << select_from("WHERE ended_at IS NULL ORDER BY runs.run DESC"),
       blobs);
+}
+
+std::vector<RunRow> select_children(Connection& connection, const Blobs& blobs,
+                                    const history::RunId& parent) {
+  return fetch_runs(
+      (connection.sql().prepare << select_from("WHERE runs.parent = :parent ORDER BY runs.run"),
+       soci::use(parent.text)),
+      blobs);
+}
+
+std::vector<LiveRun> select_live(Connection& connection, const std::string& project,
+                                 const std::string& not_of) {
+  LiveRun one;
+  std::string status;
+  long long term = 0;
+  // An empty project stands for no condition.
+  soci::statement select =
+      (connection.sql().prepare
+           << "SELECT head.id, runs.project, runs.status, head.driver, head.term FROM runs JOIN "
+              "run_head AS head ON head.run = runs.run WHERE runs.ended_at IS NULL AND "
+              "head.driver <> :driver AND (:project = '' OR runs.project = :project) "
+              "ORDER BY runs.run",
+       soci::use(not_of, "driver"), soci::use(project, "project"), soci::into(one.id.text),
+       soci::into(one.project), soci::into(status), soci::into(one.driver), soci::into(term));
+  std::vector<LiveRun> live;
+  for (bool more = select.execute(true); more; more = select.fetch()) {
+    one.status = run_status_from(status);
+    one.term = static_cast<std::uint32_t>(term);
+    live.push_back(one);
+  }
+  return live;
+}
+
+std::vector<SleepingRun> select_sleeping(Connection& connection, const std::string& driver) {
+  std::string id, project, events_seen, type, event;
+  long long created_after = 0, due_at = 0, last = 0;
+  soci::indicator due_set = soci::i_null;
+  soci::statement select =
+      (connection.sql().prepare
+           << "SELECT head.id, runs.project, head.created_after, runs.events_seen, steps.type, "
+              "steps.due_at, steps.event, coalesce(CASE WHEN steps.event <> '' THEN "
+              "(SELECT max(sent.id) FROM project_events AS sent WHERE sent.project = runs.project "
+              "AND sent.name = steps.event) END, 0) FROM runs JOIN run_head AS head ON "
+              "head.run = runs.run JOIN steps ON steps.run = runs.run AND steps.status = 'waiting' "
+              "WHERE runs.ended_at IS NULL AND runs.status = 'waiting' AND head.driver = :driver "
+              "ORDER BY runs.run",
+       soci::use(driver), soci::into(id), soci::into(project), soci::into(created_after),
+       soci::into(events_seen), soci::into(type), soci::into(due_at, due_set), soci::into(event),
+       soci::into(last));
+  std::vector<SleepingRun> sleeping;
+  for (bool more = select.execute(true); more; more = select.fetch()) {
+    if (sleeping.empty() || sleeping.back().id.text != id) {
+      sleeping.push_back({.id = {id}, .project = project});
+    }
+    auto& run = sleeping.back();
+    if (due_set == soci::i_ok && (!run.due_at || from_millis(due_at) < *run.due_at)) {
+      run.due_at = from_millis(due_at);
+    }
+    run.has_children |= type == "invoke";
+    if (event.empty()) continue;
+    const auto seen_ids = event_ids_from(events_seen);
+    const auto seen = seen_ids.find(event);
+    run.waits.push_back({.event = event,
+                         .seen = std::max(static_cast<std::uint64_t>(created_after),
+                                          seen == seen_ids.end() ? std::uint64_t{0} : seen->second),
+                         .last = static_cast<std::uint64_t>(last)});
+  }
+  return sleeping;
 }
 
 Result<RunRow> select_run(Connection& connection, const Blobs& blobs,

@@ -1,5 +1,6 @@
 #include "store/fold.h"
 
+#include "base/json_slice.h"
 #include "base/text.h"
 
 #include <fmt/format.h>
@@ -40,6 +41,9 @@ class Fold {
     row_.project = e.project;
     row_.code_hash = e.code_hash;
     row_.created_at = event_.at;
+    row_.origin = e.origin;
+    row_.parent = e.parent;
+    row_.parent_key = e.parent_key;
     run_.created_event = history_id_;
   }
   void operator()(const RunStarted&) { row_.started_at = event_.at; }
@@ -71,6 +75,7 @@ class Fold {
   void operator()(const StepStarted& e) {
     auto* step = move(e.key, StepStatus::running);
     if (step == nullptr) return;
+    if (step->type == "invoke") move(e.key, StepStatus::waiting);  // for its child
     step->attempts = std::max(step->attempts, e.attempt);
     step->error.clear();
     if (!step->started_at) step->started_at = event_.at;
@@ -81,6 +86,7 @@ class Fold {
   }
   void operator()(const StepFailed& e) {
     fail_step(e.key, e.retry ? StepStatus::waiting : StepStatus::failed, e.failure);
+    if (e.retry) due(e.key, e.retry_at);
   }
   void operator()(const StepTimedOut& e) { fail_step(e.key, StepStatus::timed_out, e.failure); }
   void operator()(const StepCancelled& e) { move(e.key, StepStatus::cancelled); }
@@ -88,16 +94,29 @@ class Fold {
     if (auto* step = move(e.key, StepStatus::lost)) step->error = one_line(e.reason);
   }
 
-  void operator()(const TimerStarted& e) { wait("sleep", e.key, e.name, e.phase); }
+  void operator()(const TimerStarted& e) {
+    wait("sleep", e.key, e.name, e.phase);
+    due(e.key, e.fire_at);
+  }
   void operator()(const TimerFired& e) { move(e.key, StepStatus::completed); }
   void operator()(const TimerCancelled& e) { move(e.key, StepStatus::cancelled); }
 
-  void operator()(const EventReceived&) {}
-  void operator()(const WaitStarted& e) { wait("waitForEvent", e.key, e.name, e.phase); }
+  void operator()(const EventReceived& e) {
+    if (!e.wait.empty()) return;  // of the memo
+    if (const auto id = to_integer<std::uint64_t>(e.event)) run_.events_seen[e.name] = *id;
+  }
+  void operator()(const WaitStarted& e) {
+    wait("waitForEvent", e.key, e.name, e.phase);
+    due(e.key, e.timeout_at);
+    if (auto* step = steps_.find(e.key)) step->row.event = e.event;
+  }
   void operator()(const WaitMatched& e) { move(e.key, StepStatus::completed); }
   void operator()(const WaitTimedOut& e) { move(e.key, StepStatus::timed_out); }
   void operator()(const WaitCancelled& e) { move(e.key, StepStatus::cancelled); }
-  void operator()(const GateOpened& e) { wait("approve", e.key, e.name, e.phase); }
+  void operator()(const GateOpened& e) {
+    wait("approve", e.key, e.name, e.phase);
+    due(e.key, e.timeout_at);
+  }
   void operator()(const GateDecided& e) {
     auto* step = move(e.key, e.timed_out ? StepStatus::timed_out : StepStatus::completed);
     if (step != nullptr) step->success = e.approved;
@@ -149,6 +168,11 @@ class Fold {
     add({.key = key, .type = std::move(type), .name = name, .phase = phase});
     if (auto* step = move(key, StepStatus::waiting)) step->started_at = event_.at;
   }
+  // The epoch stands for never.
+  void due(const StepKey& key, Time at) {
+    auto* step = steps_.find(key);
+    if (step != nullptr && at != Time()) step->row.due_at = at;
+  }
   void add(StepRow row) {
     row.scheduled_at = event_.at;
     count(row.status, 1);
@@ -160,6 +184,7 @@ class Fold {
     count(step->row.status, -1);
     count(to, 1);
     step->row.status = to;
+    step->row.due_at.reset();
     const bool ended = to >= StepStatus::completed && to != StepStatus::lost;
     step->row.ended_at = ended ? std::optional(event_.at) : std::nullopt;
     return &step->row;

@@ -5,7 +5,9 @@
 #include "store/catalog.h"
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <string>
 
 namespace agentcmd::store {
 
@@ -18,6 +20,8 @@ struct ProjectedRun {
   bool paused = false;
   std::int64_t steps_active = 0;   // queued, running or being recovered
   std::int64_t steps_waiting = 0;  // timers, and steps before their next attempt
+  // By the name of the event: id of the last one that was received.
+  std::map<std::string, std::uint64_t> events_seen;
   bool operator==(const ProjectedRun&) const = default;
 };
 

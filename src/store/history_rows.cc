@@ -186,8 +186,9 @@ HistoryRows::Impl::Impl(Connection& connection)
                    soci::use(rows.run), soci::use(rows.seq), soci::use(rows.kind),
                    soci::use(rows.at), soci::use(rows.flags), soci::use(rows.fields),
                    soci::use(rows.payload, rows.payload_set), soci::use(rows.blob, rows.blob_set))),
-      insert_heads((sql.prepare << "INSERT INTO run_head(run, id, driver, term, seq, ended) "
-                                   "VALUES(:a, :b, :c, :d, :e, :f)",
+      insert_heads((sql.prepare << "INSERT INTO run_head(run, id, driver, term, seq, ended, "
+                                   "created_after) VALUES(:a, :b, :c, :d, :e, :f, "
+                                   "(SELECT coalesce(max(id), 0) FROM project_events))",
                     soci::use(created.run), soci::use(created.id), soci::use(created.driver),
                     soci::use(created.term), soci::use(created.seq), soci::use(created.ended))),
       update_heads((sql.prepare << "UPDATE run_head SET driver = :a, term = :b, seq = :c, ended = "

@@ -89,7 +89,35 @@ constexpr std::array<std::string_view, 10> first_schema{
       PRIMARY KEY(run, key)) WITHOUT ROWID)",
 };
 
-constexpr std::array all_migrations{Migration{1, first_schema}};
+// Project events, and what drivers need to know of sleeping runs and of children: the projections
+// are made again with it. `created_after` is the last event that was there before the run.
+constexpr std::array<std::string_view, 15> project_events{
+    R"(CREATE TABLE project_events(
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      project TEXT NOT NULL,
+      name TEXT NOT NULL,
+      data TEXT NOT NULL,
+      blob TEXT,
+      sent_at BIGINT NOT NULL,
+      source TEXT NOT NULL,
+      once TEXT))",
+    "CREATE INDEX project_events_by_name ON project_events(project, name, id)",
+    "CREATE UNIQUE INDEX project_events_once ON project_events(once) WHERE once IS NOT NULL",
+    "ALTER TABLE run_head ADD COLUMN created_after BIGINT NOT NULL DEFAULT 0",
+    "ALTER TABLE runs ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN parent TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN parent_key TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN events_seen TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX runs_of_parent ON runs(parent, run) WHERE parent <> ''",
+    "ALTER TABLE steps ADD COLUMN due_at BIGINT",
+    "ALTER TABLE steps ADD COLUMN event TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX steps_waiting ON steps(run) WHERE status = 'waiting'",
+    "DELETE FROM runs",
+    "DELETE FROM steps",
+    "UPDATE projected SET history_id = 0",
+};
+
+constexpr std::array all_migrations{Migration{1, first_schema}, Migration{2, project_events}};
 
 struct Version {
   int number = 0;  // 0: an empty database

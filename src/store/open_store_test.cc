@@ -2,6 +2,7 @@
 #include "store/migrations.h"
 #include "store/store_fixture.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <soci/soci.h>
 #include <sys/mount.h>
@@ -161,7 +162,8 @@ TEST(Migrations, AnOlderDatabaseIsBackedUpAndBroughtForward) {
   migrate(connection, temp.home, with_second(more));
   EXPECT_EQ(tables_named(connection, "more"), 1);
 
-  const auto backup = fs::path(temp.home.database().native() + ".1.backup");
+  const auto backup = fs::path(
+      fmt::format("{}.{}.backup", temp.home.database().native(), migrations().back().version));
   ASSERT_TRUE(fs::exists(backup));
   TempHome old;
   fs::copy_file(backup, old.home.database());

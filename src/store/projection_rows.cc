@@ -45,6 +45,15 @@ std::string_view to_string(StepStatus status) {
   return step_statuses.at(static_cast<std::size_t>(status));
 }
 
+RunStatus run_status_from(const std::string& name) {
+  return status_from<RunStatus>(run_statuses, name);
+}
+
+std::map<std::string, std::uint64_t> event_ids_from(const std::string& text) {
+  if (text.empty()) return {};
+  return parse_trusted(text, "events of a run").get<std::map<std::string, std::uint64_t>>();
+}
+
 void RunColumns::set(long long number, const ProjectedRun& from) {
   const auto& row = from.row;
   run = number;
@@ -69,6 +78,10 @@ void RunColumns::set(long long number, const ProjectedRun& from) {
   paused = from.paused ? 1 : 0;
   steps_active = from.steps_active;
   steps_waiting = from.steps_waiting;
+  origin = row.origin;
+  parent = row.parent;
+  parent_key = row.parent_key;
+  events_seen = from.events_seen.empty() ? "" : to_text(Json(from.events_seen));
 }
 
 ProjectedRun RunColumns::get() const {
@@ -93,6 +106,10 @@ ProjectedRun RunColumns::get() const {
   row.started_at = get_time(started_at, started_set);
   row.ended_at = get_time(ended_at, ended_set);
   row.events = static_cast<std::uint64_t>(events);
+  row.origin = origin;
+  row.parent = parent;
+  row.parent_key = parent_key;
+  out.events_seen = event_ids_from(events_seen);
   return out;
 }
 
@@ -111,6 +128,8 @@ void StepColumns::set(long long number, const ProjectedStep& from) {
   scheduled_at = to_millis(row.scheduled_at);
   set_time(row.started_at, started_at, started_set);
   set_time(row.ended_at, ended_at, ended_set);
+  set_time(row.due_at, due_at, due_set);
+  event = row.event;
 }
 
 ProjectedStep StepColumns::get() const {
@@ -124,7 +143,9 @@ ProjectedStep StepColumns::get() const {
                   .error = error,
                   .scheduled_at = from_millis(scheduled_at),
                   .started_at = get_time(started_at, started_set),
-                  .ended_at = get_time(ended_at, ended_set)},
+                  .ended_at = get_time(ended_at, ended_set),
+                  .due_at = get_time(due_at, due_set),
+                  .event = event},
           .position = static_cast<std::uint64_t>(position)};
 }
 
@@ -136,7 +157,8 @@ soci::details::prepare_temp_type into_columns(soci::details::prepare_temp_type s
                     into(c.reason), into(c.branch), into(c.working_dir), into(c.pr_url),
                     into(c.created_event), into(c.result_event, c.result_set), into(c.created_at),
                     into(c.started_at, c.started_set), into(c.ended_at, c.ended_set),
-                    into(c.events), into(c.paused), into(c.steps_active), into(c.steps_waiting)));
+                    into(c.events), into(c.paused), into(c.steps_active), into(c.steps_waiting),
+                    into(c.origin), into(c.parent), into(c.parent_key), into(c.events_seen)));
 }
 
 soci::details::prepare_temp_type into_columns(soci::details::prepare_temp_type statement,
@@ -145,7 +167,7 @@ soci::details::prepare_temp_type into_columns(soci::details::prepare_temp_type s
   return std::move((statement, into(c.run), into(c.key), into(c.position), into(c.type),
                     into(c.name), into(c.phase), into(c.status), into(c.attempts), into(c.success),
                     into(c.error), into(c.scheduled_at), into(c.started_at, c.started_set),
-                    into(c.ended_at, c.ended_set)));
+                    into(c.ended_at, c.ended_set), into(c.due_at, c.due_set), into(c.event)));
 }
 
 ProjectionRows::ProjectionRows(Connection& connection)
@@ -158,29 +180,32 @@ ProjectionRows::ProjectionRows(Connection& connection)
                "SELECT {} FROM steps WHERE run = :run AND key = :key", StepColumns::names),
            soci::use(step_.run), soci::use(step_.key)),
           step_)),
-      put_run_((connection.sql().prepare
-                    << fmt::format("INSERT OR REPLACE INTO runs({}) VALUES(:a, :b, :c, :d, :e, :f, "
-                                   ":g, :h, :i, :j, :k, :l, :m, :n, :o, :p, :q, :r, :s, :t, :u)",
-                                   RunColumns::names),
-                soci::use(run_.run), soci::use(run_.name), soci::use(run_.definition),
-                soci::use(run_.file), soci::use(run_.project), soci::use(run_.code_hash),
-                soci::use(run_.status), soci::use(run_.phase), soci::use(run_.reason),
-                soci::use(run_.branch), soci::use(run_.working_dir), soci::use(run_.pr_url),
-                soci::use(run_.created_event), soci::use(run_.result_event, run_.result_set),
-                soci::use(run_.created_at), soci::use(run_.started_at, run_.started_set),
-                soci::use(run_.ended_at, run_.ended_set), soci::use(run_.events),
-                soci::use(run_.paused), soci::use(run_.steps_active),
-                soci::use(run_.steps_waiting))),
+      put_run_(
+          (connection.sql().prepare
+               << fmt::format("INSERT OR REPLACE INTO runs({}) VALUES(:a, :b, :c, :d, :e, :f, "
+                              ":g, :h, :i, :j, :k, :l, :m, :n, :o, :p, :q, :r, :s, :t, :u, :v, :w, "
+                              ":x, :y)",
+                              RunColumns::names),
+           soci::use(run_.run), soci::use(run_.name), soci::use(run_.definition),
+           soci::use(run_.file), soci::use(run_.project), soci::use(run_.code_hash),
+           soci::use(run_.status), soci::use(run_.phase), soci::use(run_.reason),
+           soci::use(run_.branch), soci::use(run_.working_dir), soci::use(run_.pr_url),
+           soci::use(run_.created_event), soci::use(run_.result_event, run_.result_set),
+           soci::use(run_.created_at), soci::use(run_.started_at, run_.started_set),
+           soci::use(run_.ended_at, run_.ended_set), soci::use(run_.events), soci::use(run_.paused),
+           soci::use(run_.steps_active), soci::use(run_.steps_waiting), soci::use(run_.origin),
+           soci::use(run_.parent), soci::use(run_.parent_key), soci::use(run_.events_seen))),
       put_step_((connection.sql().prepare
                      << fmt::format("INSERT OR REPLACE INTO steps({}) VALUES(:a, :b, :c, :d, :e, "
-                                    ":f, :g, :h, :i, :j, :k, :l, :m)",
+                                    ":f, :g, :h, :i, :j, :k, :l, :m, :n, :o)",
                                     StepColumns::names),
                  soci::use(step_.run), soci::use(step_.key), soci::use(step_.position),
                  soci::use(step_.type), soci::use(step_.name), soci::use(step_.phase),
                  soci::use(step_.status), soci::use(step_.attempts), soci::use(step_.success),
                  soci::use(step_.error), soci::use(step_.scheduled_at),
                  soci::use(step_.started_at, step_.started_set),
-                 soci::use(step_.ended_at, step_.ended_set))) {}
+                 soci::use(step_.ended_at, step_.ended_set), soci::use(step_.due_at, step_.due_set),
+                 soci::use(step_.event))) {}
 
 std::optional<ProjectedRun> ProjectionRows::run(long long number) {
   run_.run = number;

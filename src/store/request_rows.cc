@@ -20,15 +20,15 @@ void mark_request_done(Connection& connection, std::uint64_t id) {
   connection.sql() << "UPDATE requests SET done = 1 WHERE id = :id", soci::use(row);
 }
 
-std::vector<Request> select_pending(Connection& connection, const history::RunId& run) {
-  Request one{.run = run};
+namespace {
+
+// Executes a select of id, run, kind, data and at; `bound` has its variables.
+std::vector<Request> fetch(soci::details::prepare_temp_type bound) {
+  Request one;
   long long id = 0;
   long long at = 0;
-  soci::statement select =
-      (connection.sql().prepare << "SELECT id, kind, data, at FROM requests WHERE run = :run AND "
-                                   "done = 0 ORDER BY id",
-       soci::use(run.text), soci::into(id), soci::into(one.kind), soci::into(one.data.text),
-       soci::into(at));
+  soci::statement select = (std::move(bound), soci::into(id), soci::into(one.run.text),
+                            soci::into(one.kind), soci::into(one.data.text), soci::into(at));
   std::vector<Request> requests;
   for (bool more = select.execute(true); more; more = select.fetch()) {
     one.id = static_cast<std::uint64_t>(id);
@@ -36,6 +36,19 @@ std::vector<Request> select_pending(Connection& connection, const history::RunId
     requests.push_back(one);
   }
   return requests;
+}
+
+}  // namespace
+
+std::vector<Request> select_pending(Connection& connection, const history::RunId& run) {
+  return fetch((connection.sql().prepare << "SELECT id, run, kind, data, at FROM requests WHERE "
+                                            "run = :run AND done = 0 ORDER BY id",
+                soci::use(run.text)));
+}
+
+std::vector<Request> select_all_pending(Connection& connection) {
+  return fetch(connection.sql().prepare
+               << "SELECT id, run, kind, data, at FROM requests WHERE done = 0 ORDER BY id");
 }
 
 }  // namespace agentcmd::store

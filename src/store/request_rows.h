@@ -13,5 +13,6 @@ namespace agentcmd::store {
 std::uint64_t insert_request(Connection& connection, const Request& request);
 void mark_request_done(Connection& connection, std::uint64_t id);
 std::vector<Request> select_pending(Connection& connection, const history::RunId& run);
+std::vector<Request> select_all_pending(Connection& connection);
 
 }  // namespace agentcmd::store

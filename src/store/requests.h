@@ -31,6 +31,8 @@ class Requests {
   virtual Task<std::uint64_t> add(Request request) = 0;
   // Those of the run not yet done, oldest first.
   virtual Task<std::vector<Request>> pending(history::RunId run) = 0;
+  // Those of all runs, oldest first.
+  virtual Task<std::vector<Request>> all_pending() = 0;
   virtual Task<> done(std::uint64_t id) = 0;
 
  protected:

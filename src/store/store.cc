@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "store/catalog_queries.h"
+#include "store/event_rows.h"
 #include "store/history_rows.h"
 #include "store/migrations.h"
 #include "store/reader.h"
@@ -60,6 +61,27 @@ struct RequestDoneWork {
   }
 
   std::uint64_t id;
+};
+
+struct AddEventsWork {
+  using Value = std::vector<std::uint64_t>;
+
+  std::size_t prepare(const Blobs& blobs) {
+    std::size_t bytes = 0;
+    for (auto& event : std::exchange(events, {})) {
+      bytes += event.data.text.size();
+      encoded.push_back(encode(std::move(event), blobs));
+    }
+    return bytes;
+  }
+  Value apply(WriteContext& context) {
+    Value ids;
+    for (const auto& event : encoded) ids.push_back(insert_event(context.connection, event));
+    return ids;
+  }
+
+  std::vector<ProjectEvent> events;
+  std::vector<EncodedProjectEvent> encoded = {};
 };
 
 class Log final : public HistoryLog {
@@ -124,6 +146,27 @@ class ProjectedCatalog final : public Catalog {
     };
     co_return co_await reader_.read(work);
   }
+  Task<std::vector<LiveRun>> live(std::string project, std::string not_of) override {
+    auto work = [project = std::move(project), not_of = std::move(not_of)](ReadContext& context) {
+      context.projector.catch_up();
+      return select_live(context.connection, project, not_of);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<std::vector<SleepingRun>> sleeping(std::string driver) override {
+    auto work = [driver = std::move(driver)](ReadContext& context) {
+      context.projector.catch_up();
+      return select_sleeping(context.connection, driver);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<std::vector<RunRow>> children(history::RunId parent) override {
+    auto work = [parent = std::move(parent)](ReadContext& context) {
+      context.projector.catch_up();
+      return select_children(context.connection, context.blobs, parent);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
   Task<> rebuild() override {
     auto work = [](ReadContext& context) {
       context.projector.rebuild();
@@ -149,7 +192,49 @@ class RequestTable final : public Requests {
     };
     co_return co_await reader_.read(std::move(work));
   }
+  Task<std::vector<Request>> all_pending() override {
+    auto work = [](ReadContext& context) { return select_all_pending(context.connection); };
+    co_return co_await reader_.read(work);
+  }
   Task<> done(std::uint64_t id) override { co_await writer_.write(RequestDoneWork{id}); }
+
+ private:
+  Writer& writer_;
+  Reader& reader_;
+};
+
+class EventTable final : public Events {
+ public:
+  EventTable(Writer& writer, Reader& reader) : writer_(writer), reader_(reader) {}
+
+  Task<std::vector<std::uint64_t>> add(std::vector<ProjectEvent> events) override {
+    co_return co_await writer_.write(AddEventsWork{.events = std::move(events)});
+  }
+  Task<std::vector<ProjectEvent>> of_run(history::RunId run, std::string project,
+                                         std::map<std::string, std::uint64_t> after,
+                                         std::size_t limit) override {
+    auto work = [run = std::move(run), project = std::move(project), after = std::move(after),
+                 limit](ReadContext& context) {
+      return select_events_of_run(context.connection, context.blobs, run, project, after, limit);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<std::vector<EventHeading>> since(std::uint64_t after, std::size_t limit) override {
+    auto work = [after, limit](ReadContext& context) {
+      return select_events_since(context.connection, after, limit);
+    };
+    co_return co_await reader_.read(work);
+  }
+  Task<std::uint64_t> last() override {
+    auto work = [](ReadContext& context) { return select_last_event(context.connection); };
+    co_return co_await reader_.read(work);
+  }
+  Task<std::vector<ProjectEvent>> list(EventFilter filter) override {
+    auto work = [filter = std::move(filter)](ReadContext& context) {
+      return select_events(context.connection, context.blobs, filter);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
 
  private:
   Writer& writer_;
@@ -164,11 +249,13 @@ class SqlStore final : public Store {
         writer_(executor, home, std::move(connection), [this] { reader_.notify(); }),
         log_(writer_, reader_),
         catalog_(reader_),
-        requests_(writer_, reader_) {}
+        requests_(writer_, reader_),
+        events_(writer_, reader_) {}
 
   HistoryLog& log() override { return log_; }
   Catalog& catalog() override { return catalog_; }
   Requests& requests() override { return requests_; }
+  Events& events() override { return events_; }
 
  private:
   Reader reader_;
@@ -176,6 +263,7 @@ class SqlStore final : public Store {
   Log log_;
   ProjectedCatalog catalog_;
   RequestTable requests_;
+  EventTable events_;
 };
 
 }  // namespace

@@ -1,8 +1,9 @@
 #pragma once
-// Opens the database of one agentcmd home: history, projections, requests. Migrations run here, in
-// a transaction each, after a backup of the file.
+// Opens the database of one agentcmd home: history, projections, requests, events. Migrations run
+// here, in a transaction each, after a backup of the file.
 
 #include "store/catalog.h"
+#include "store/events.h"
 #include "store/history_log.h"
 #include "store/home.h"
 #include "store/requests.h"
@@ -22,6 +23,7 @@ class Store {
   virtual HistoryLog& log() = 0;
   virtual Catalog& catalog() = 0;
   virtual Requests& requests() = 0;
+  virtual Events& events() = 0;
 
  protected:
   Store() = default;
