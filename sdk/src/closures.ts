@@ -2,16 +2,27 @@
 // real chance and plain timers, and reaches the world through effects that the driver performs.
 
 import { type Failure, failureOf, OutsideStepError } from "./errors";
-import { encode } from "./json";
+import { decode, encode } from "./json";
 import { isOpen } from "./pending";
-import { vm } from "./vm";
+import { enterAs, vm } from "./vm";
 
-type Body = () => unknown;
+/** What a closure is given. */
+export interface ClosureContext {
+  attempt: number;
+  lastProgress: unknown;
+  progress(details: unknown): Promise<void>;
+}
+
+export type Body = (context: ClosureContext) => unknown;
 
 export class Closure {
   ended = false;
   /** Read once, then kept: two reads in one closure agree. */
   env: Record<string, string> | undefined;
+  /** JSON text of what was said last and is not sent yet, and the promise for all that is on its way. */
+  private unsent: string | undefined;
+  private sending: Promise<void> | undefined;
+
   constructor(
     readonly key: string,
     readonly name: string,
@@ -22,6 +33,27 @@ export class Closure {
   /** Ends it with an error: its own, or one that none of its promises would carry, as of a timer's callback. */
   fail(thrown: unknown): void {
     end(this, { failure: failureOf(thrown) });
+  }
+
+  /** One message at a time is on its way; of those that come meanwhile only the last is sent. */
+  report(details: unknown): Promise<void> {
+    const what = `progress() of step.run("${this.name}")`;
+    if (vm.owner !== this) throw new Error(`${what} was called outside its closure`);
+    closureFor(what);
+    this.unsent = encode(details, `${what} was given`);
+    return (this.sending ??= this.send(what));
+  }
+
+  private async send(what: string): Promise<void> {
+    try {
+      while (this.unsent !== undefined) {
+        const details = this.unsent;
+        this.unsent = undefined;
+        await effect(what, "progress", { details });
+      }
+    } finally {
+      this.sending = undefined;
+    }
   }
 }
 
@@ -46,13 +78,20 @@ export function beginFirst(key: string): void {
   if (isOpen(key)) beginClosure(key, 1);
 }
 
-export function beginClosure(key: string, attempt: number): void {
+/** `progress`: JSON text of what the attempt before said last; null where it said nothing. */
+export function beginClosure(key: string, attempt: number, progress = "null"): void {
   const what = registered.get(key);
   if (!what) throw new Error(`There is no closure ${key} to begin`);
   const closure = new Closure(key, what.name, attempt, what.phase);
-  vm.owner = closure;
+  enterAs(closure);
+  const said = decode(progress);
+  const context: ClosureContext = {
+    attempt,
+    lastProgress: said === null ? undefined : said,
+    progress: (details) => closure.report(details),
+  };
   try {
-    const value = what.body();
+    const value = what.body(context);
     if (value instanceof Promise || typeof (value as PromiseLike<unknown> | null)?.then === "function") {
       (value as PromiseLike<unknown>).then(
         (settled) => succeed(closure, settled),
@@ -121,6 +160,21 @@ export function effect(what: string, name: string, args: object): Promise<any> {
   return beginEffect(what, name, args).value;
 }
 
+/** Runs `work` as code of the closure, in an entry of its own. */
+export function afterwards(closure: Closure, work: () => void): void {
+  if (closure.ended) return;
+  const running = vm.owner;
+  vm.owner = closure;
+  const run = (): void => {
+    if (!closure.ended) work();
+  };
+  // Refused when the step is over already; the closure may go on all the same.
+  beginEffect("AbortSignal", "timer", { ms: 0 }).value
+    .then(run, run)
+    .catch((thrown) => closure.fail(thrown));
+  vm.owner = running;
+}
+
 export function effectSync(what: string, name: string, args: object): any {
   const closure = closureFor(what);
   const answer = JSON.parse(vm.host.effectSync(closure.key, closure.attempt, name, JSON.stringify(args)));
@@ -132,7 +186,7 @@ export function effectAnswered(id: number, ok: boolean, json: string): void {
   const effect = effects.get(id);
   if (!effect) return;
   effects.delete(id);
-  vm.owner = effect.closure;
+  enterAs(effect.closure);
   const value = JSON.parse(json);
   if (ok) effect.resolve(value);
   else effect.reject(hostError(value));

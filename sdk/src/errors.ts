@@ -1,11 +1,16 @@
 // The errors that workflow code meets, and how errors become failures (data) and failures errors.
 
-import { vm } from "./vm";
+import { milliseconds, moment } from "./duration";
+import { clock, vm } from "./vm";
 
 export interface Failure {
   name: string;
   message: string;
   stack: string;
+  /** Another attempt would fail in the same way. */
+  final?: boolean;
+  /** Milliseconds that the error asks to wait before another attempt. */
+  retryAfter?: number;
 }
 
 /** Thrown into everything that waits when a run is cancelled. */
@@ -23,6 +28,31 @@ export class TimeoutError extends Error {
   }
 }
 
+/** Thrown by a closure: another attempt would fail in the same way, so none is made. */
+export class NonRetryableError extends Error {
+  constructor(message?: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "NonRetryableError";
+  }
+}
+
+/** Thrown by a closure: the next attempt, if one is left, begins after this time and not as the policy says. */
+export class RetryAfterError extends Error {
+  /** Milliseconds. */
+  readonly retryAfter: number;
+
+  constructor(message: string, after: number | string | Date, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = "RetryAfterError";
+    const what = "RetryAfterError: the time to wait";
+    this.retryAfter = isDate(after) ? Math.max(0, moment(after, what) - clock()) : milliseconds(after, what);
+  }
+}
+
+function isDate(value: unknown): value is Date {
+  return Object.prototype.toString.call(value) === "[object Date]";
+}
+
 /** Host work asked for by code that a replay would run again. */
 export class OutsideStepError extends Error {
   constructor(what: string) {
@@ -37,6 +67,7 @@ export class OutsideStepError extends Error {
 const known: Record<string, new (message: string) => Error> = {
   CancelledError,
   TimeoutError,
+  NonRetryableError,
   TypeError,
   RangeError,
   SyntaxError,
@@ -59,7 +90,11 @@ export function failureOf(thrown: unknown): Failure {
   if (!isError(thrown)) return { name: "Error", message: textOf(thrown), stack: "" };
   let stack = typeof thrown.stack === "string" ? thrown.stack : "";
   if (stack && !mapped.has(thrown)) stack = vm.host.mapStack(stack);
-  return { name: String(thrown.name || "Error"), message: messageOf(thrown), stack };
+  const failure: Failure = { name: String(thrown.name || "Error"), message: messageOf(thrown), stack };
+  if (thrown instanceof NonRetryableError) failure.final = true;
+  // 0 means "as the policy says" to the driver.
+  if (thrown instanceof RetryAfterError) failure.retryAfter = Math.max(1, thrown.retryAfter);
+  return failure;
 }
 
 function messageOf(error: Error): string {

@@ -1,7 +1,7 @@
 // The globals of Node and the web that JavaScriptCore lacks. What is rarely used is made when first read, since a
 // context is made for every run.
 
-import { CancelledError, hidden, TimeoutError } from "./errors";
+import { CancelledError, hidden, NonRetryableError, RetryAfterError, TimeoutError } from "./errors";
 import { defineLazily, lazy } from "./load_lazy";
 import { logAt } from "./step";
 import * as timers from "./timers";
@@ -15,6 +15,8 @@ export function installGlobals(global: Record<string, any>): void {
     defineWorkflow,
     defineSchema,
     CancelledError,
+    NonRetryableError,
+    RetryAfterError,
     TimeoutError,
     AbortController,
     AbortSignal,

@@ -42,11 +42,15 @@ export interface Sdk {
   /** After load: JSON text of the `workflow` object of protocol.md. Throws what the code throws, or a readable
    *  Error when the module exports no workflow, or one without an id. */
   describe(): string;
+  /** JSON text: the ids of step.patched that the history of the run, which is replayed next, has marked. */
+  usePatches(ids: string): void;
   /** Applies one job of protocol.md (JSON text). */
   deliver(job: string, replaying: boolean): void;
   /** Does nothing if the step is not waited for any more. */
   beginClosure(key: string): void;
   effectAnswered(id: number, ok: boolean, json: string): void;
+  /** Asks a function of step.onQuery; `args` is JSON text. JSON text: {"ok": JSON text} or {"error": failure}. */
+  query(name: string, args: string): string;
 }
 
 export type CreateSdk = (host: Host) => Sdk;

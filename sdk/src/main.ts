@@ -2,15 +2,20 @@
 
 import { beginClosure, beginFirst, effectAnswered, forget } from "./closures";
 import type { Failure } from "./errors";
+import { type EventJob, receive, startedBy, timedOut } from "./events";
+import { decided, type GateJob } from "./gates";
 import { installGlobals } from "./globals";
 import { makeHermetic } from "./hermetic";
 import type { CreateSdk, Host, Sdk } from "./host";
+import { useRetries } from "./options";
+import { useMarks } from "./patches";
 import { reject, resolve } from "./pending";
 import { enter, root } from "./phases";
+import { answerTo } from "./queries";
 import { seed } from "./random";
 import { requireModule } from "./require";
 import { cancel, eventOf, failBeforeStart, live, watchForStall, type StartJob } from "./run";
-import { vm } from "./vm";
+import { enterAs, vm } from "./vm";
 import { describeWorkflow, findWorkflow, type Workflow } from "./workflow";
 
 type Definition = (...args: unknown[]) => void;
@@ -21,7 +26,10 @@ type Job = { at: number } & (
   | { job: "reject"; key: string; failure: Failure }
   | { job: "fire"; key: string }
   | { job: "cancel"; reason: string }
-  | { job: "closure"; key: string; attempt: number }
+  | ({ job: "event" } & EventJob)
+  | { job: "waitTimedOut"; key: string }
+  | ({ job: "gate" } & GateJob)
+  | { job: "closure"; key: string; attempt: number; progress?: string }
 );
 
 let definition: Definition | undefined;
@@ -41,7 +49,7 @@ function evaluate(): Workflow {
 }
 
 function describe(): string {
-  vm.owner = null;
+  enterAs(null);
   vm.describing = true;
   return JSON.stringify(describeWorkflow(evaluate()));
 }
@@ -49,9 +57,11 @@ function describe(): string {
 function start(job: StartJob & { seed: string }): void {
   seed(job.seed);
   const event = eventOf(job);
+  startedBy(event.data);
   let workflow: Workflow;
   try {
     workflow = evaluate();
+    useRetries(workflow.config.retries);
   } catch (thrown) {
     failBeforeStart(thrown);
     return;
@@ -61,10 +71,10 @@ function start(job: StartJob & { seed: string }): void {
 
 function deliver(text: string, replaying: boolean): void {
   const job = JSON.parse(text) as Job;
-  vm.owner = null;
+  enterAs(null);
   vm.replaying = replaying;
   if (job.job === "closure") {
-    beginClosure(job.key, job.attempt);
+    beginClosure(job.key, job.attempt, job.progress);
     return;
   }
   vm.now = job.at;
@@ -85,12 +95,30 @@ function apply(job: Exclude<Job, { job: "closure" }>): void {
       return reject(job.key, job.failure);
     case "fire":
       return resolve(job.key, undefined);
+    case "event":
+      return receive(job);
+    case "waitTimedOut":
+      return timedOut(job.key);
+    case "gate":
+      return decided(job);
     case "cancel":
       return cancel(job.reason);
   }
 }
 
+/** Its answer is all that it may leave behind. */
+function query(name: string, args: string): string {
+  enterAs(null);
+  vm.querying = true;
+  enter(root);
+  return answerTo(name, args);
+}
+
+function usePatches(ids: string): void {
+  useMarks(JSON.parse(ids) as string[]);
+}
+
 export const createSdk: CreateSdk = (host: Host): Sdk => {
   vm.host = host;
-  return { load, describe, deliver, beginClosure: beginFirst, effectAnswered };
+  return { load, describe, usePatches, deliver, beginClosure: beginFirst, effectAnswered, query };
 };

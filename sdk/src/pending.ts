@@ -1,13 +1,15 @@
-// The steps and timers that the body waits for.
+// The steps, timers, waits and gates that the body waits for.
 
 import { CancelledError, errorOf, type Failure } from "./errors";
 import { decode } from "./json";
 import { currentScope, enter, returningTo, type Scope } from "./phases";
 import { command } from "./vm";
 
+type Kind = "step" | "timer" | "wait" | "gate";
+
 interface Entry {
   key: string;
-  kind: "step" | "timer";
+  kind: Kind;
   scope: Scope;
   /** Asked for while the run ends: a cancellation does not touch it any more. */
   shielded: boolean;
@@ -35,7 +37,7 @@ export function shield(): void {
 }
 
 /** `site` is made only for what may fail without a stack of its own: to capture one takes longer than all else here. */
-export function waitFor(key: string, kind: Entry["kind"], site?: Error): Promise<unknown> {
+export function waitFor(key: string, kind: Kind, site?: Error): Promise<unknown> {
   const scope = currentScope();
   const promise = new Promise((resolve, reject) => {
     open.set(key, { key, kind, scope, shielded: shielding, site, resolve, reject });
@@ -68,16 +70,40 @@ export function reject(key: string, failure: Failure): void {
   entry.reject(errorOf(failure, entry.site));
 }
 
+/** Resolves it with a value of our own making. */
+export function settle(key: string, value: unknown): void {
+  const entry = take(key);
+  if (!entry) return;
+  enter(entry.scope);
+  entry.resolve(value);
+}
+
+/** Gives it up and throws into what waits for it. */
+export function failOpen(key: string, thrown: unknown): void {
+  const entry = open.get(key);
+  if (!entry) return;
+  giveUp(key);
+  enter(entry.scope);
+  entry.reject(thrown as Error);
+}
+
 function take(key: string): Entry | undefined {
   const entry = open.get(key);
   open.delete(key);
   return entry;
 }
 
+const withdrawals: Record<Kind, string> = {
+  step: "cancelStep",
+  timer: "cancelTimer",
+  wait: "cancelWait",
+  gate: "cancelGate",
+};
+
 /** Tells the driver that nobody waits for it any more. */
 export function giveUp(key: string): void {
   const entry = take(key);
-  if (entry) command({ c: entry.kind === "step" ? "cancelStep" : "cancelTimer", key });
+  if (entry) command({ c: withdrawals[entry.kind], key });
 }
 
 /** The run is cancelled: each waiting promise is rejected, once. */

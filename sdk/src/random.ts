@@ -32,7 +32,7 @@ export function seed(text: string): void {
 }
 
 function isReal(): boolean {
-  return vm.owner !== null || vm.describing;
+  return vm.owner !== null || vm.describing || vm.querying;
 }
 
 /** In [0, 1), with 53 bits. */

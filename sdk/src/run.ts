@@ -5,7 +5,8 @@ import { CancelledError, failureOf } from "./errors";
 import { encodeOrNull } from "./json";
 import { abandonAll, anyOpen, cancelAll, shield } from "./pending";
 import { begin, closeMarker, currentScope, declarePhases, enter, phaseNow, root, within, type Scope } from "./phases";
-import { askFor, step } from "./step";
+import { askFor, refuseInQuery } from "./ask";
+import { step } from "./step";
 import { command, note } from "./vm";
 import { phasesOf, type Workflow, type WorkflowEvent } from "./workflow";
 
@@ -53,6 +54,7 @@ export function workingDir(): string {
 
 /** Last in, first out, when the workflow's function has ended. */
 export function addCleanup(body: unknown, always: boolean): void {
+  refuseInQuery(`step.${always ? "cleanup" : "compensate"}()`);
   if (typeof body !== "function") throw new TypeError(`step.${always ? "cleanup" : "compensate"} needs a function`);
   cleanups.push({ always, body: body as () => unknown, scope: currentScope() });
 }

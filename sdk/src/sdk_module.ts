@@ -1,6 +1,6 @@
 // What `import … from "agentcmd-workflows"` gives.
 
-import { CancelledError, TimeoutError } from "./errors";
+import { CancelledError, NonRetryableError, RetryAfterError, TimeoutError } from "./errors";
 import { defineLazily, lazy } from "./load_lazy";
 import { defineSchema, defineWorkflow } from "./workflow";
 
@@ -25,7 +25,15 @@ export function sdkModule(): object {
 
 function make(): object {
   // `__esModule` makes esbuild take it as it is; some definitions import it by default all the same.
-  const sdk = { defineWorkflow, defineSchema, CancelledError, TimeoutError, VERSION: "1.3.2" };
+  const sdk = {
+    defineWorkflow,
+    defineSchema,
+    CancelledError,
+    NonRetryableError,
+    RetryAfterError,
+    TimeoutError,
+    VERSION: "1.3.2",
+  };
   Object.defineProperty(sdk, "__esModule", { value: true });
   Object.defineProperty(sdk, "default", { value: sdk });
   defineLazily(sdk, ["MODELS"], () => lazy().parts.models(), true);

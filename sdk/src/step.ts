@@ -1,55 +1,24 @@
 // The step API as workflow code sees it. Each method turns its arguments into one command; results are what the
 // driver recorded, as they are.
 
+import { admit, askFor, type Config, idOf } from "./ask";
 import * as closures from "./closures";
 import { milliseconds, moment } from "./duration";
+import { sendEvent, waitForEvent } from "./events";
+import { approve } from "./gates";
+import { invoke } from "./invoke";
 import { encode } from "./json";
 import { keyOf } from "./keys";
 import { lazy } from "./load_lazy";
+import { optionsOf } from "./options";
+import { patched } from "./patches";
 import { waitFor } from "./pending";
-import { begin, currentScope, closeMarker, enter, here, mark, phaseNow, returningTo, within } from "./phases";
-import { addCleanup, runIsOver, signal } from "./run";
+import { begin, closeMarker, currentScope, enter, here, mark, phaseNow, returningTo, within } from "./phases";
+import { onQuery } from "./queries";
+import { addCleanup, signal } from "./run";
 import { clock, command, note, vm } from "./vm";
 
-type Config = Record<string, any>;
-
-interface Request {
-  config: Config;
-  options?: Config | undefined;
-  name?: string | undefined;
-  key?: string;
-}
-
-/** Refuses a step where none may be asked for. */
-function admit(what: string): void {
-  if (vm.owner) {
-    throw new Error(
-      `${what} was called inside the closure of step.run("${vm.owner.name}"): steps do not nest. ` +
-        `Call it before or after that step, and pass its result in`,
-    );
-  }
-  if (runIsOver()) throw new Error(`${what} was called after the run had ended: an await is missing`);
-}
-
-/** Schedules a step; the promise is settled by the job that tells of its end. */
-export function askFor(type: string, id: string, request: Request): Promise<unknown> {
-  const what = `step.${type}("${id}")`;
-  admit(what);
-  const scope = here();
-  const input = encode({ config: request.config, options: optionsOf(request.options, what) }, `${what} was given`);
-  const key = request.key ?? keyOf(scope.path, id);
-  const promise = waitFor(key, "step", new Error(`asked for ${key}`));
-  command({ c: "step", key, type, name: request.name ?? id, phase: scope.phase, input });
-  return promise;
-}
-
-const noOptions: Config = {};
 const bareInput = '{"config":{},"options":{}}';
-
-function optionsOf(options: Config | undefined, what: string): Config {
-  if (options?.timeout === undefined) return options ?? noOptions;
-  return { ...options, timeout: milliseconds(options.timeout, `${what}: timeout`) };
-}
 
 /** (id, config, options), or (config, options): the id is then the type of the step. */
 function argumentsOf(
@@ -66,13 +35,6 @@ function argumentsOf(
     throw new TypeError(`step.${type}("${id}") needs an object that says what to do`);
   }
   return [id, placed(config as Config), options as Config | undefined];
-}
-
-function idOf(type: string, id: unknown): string {
-  if (typeof id !== "string" || id.trim() === "") {
-    throw new TypeError(`step.${type} needs an id, a text that is not empty`);
-  }
-  return id;
 }
 
 /** `cwd` and `workingDir` are one thing: each step type finds the one it knows. */
@@ -124,11 +86,11 @@ function run(first: unknown, second?: unknown, third?: unknown): Promise<unknown
   const what = `step.run("${id}")`;
   admit(what);
   const scope = here();
-  const options = optionsOf((withId ? third : second) as Config | undefined, what);
-  const input = options === noOptions ? bareInput : encode({ config: {}, options }, `${what} was given`);
+  const options = optionsOf("run", (withId ? third : second) as Config | undefined, what);
+  const input = Object.keys(options).length === 0 ? bareInput : encode({ config: {}, options }, `${what} was given`);
   const key = keyOf(scope.path, id);
   const promise = waitFor(key, "step");
-  closures.register(key, id, scope.phase, body as () => unknown);
+  closures.register(key, id, scope.phase, body as closures.Body);
   // What a replay leaves open is begun by a job of its own.
   command({ c: "step", key, type: "run", name: id, phase: scope.phase, input }, vm.replaying ? undefined : key);
   return promise;
@@ -272,13 +234,13 @@ export const step = {
   },
   ai: missing("ai"),
   preview: missing("preview"),
-  waitForEvent: missing("waitForEvent"),
-  sendEvent: missing("sendEvent"),
-  invoke: missing("invoke"),
-  approve: missing("approve"),
-  patched: missing("patched"),
+  waitForEvent,
+  sendEvent,
+  invoke,
+  approve,
+  patched,
+  onQuery,
   continueAsNew: missing("continueAsNew"),
-  onQuery: missing("onQuery"),
 };
 
 export type StepApi = typeof step;

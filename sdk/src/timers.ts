@@ -1,5 +1,6 @@
 // setTimeout and its kin. In the body they are durable timers of the run; in a closure plain ones.
 
+import { refuseInQuery } from "./ask";
 import { beginEffect, cancelEffect, type Closure } from "./closures";
 import { repeated, join } from "./keys";
 import { callAfter, giveUp } from "./pending";
@@ -39,6 +40,7 @@ export class Timeout {
       );
       return;
     }
+    refuseInQuery("setTimeout()");
     const scope = here();
     const name = this.repeats ? "interval" : "timeout";
     const key = repeated(join(scope.path, name));
@@ -85,7 +87,9 @@ function start(callback: unknown, delay: unknown, repeats: boolean, args: unknow
   if (typeof callback !== "function") throw new TypeError('The "callback" argument must be a function');
   const wanted = Number(delay);
   // As everywhere else: what is no number, or less than 1, is as soon as possible.
-  const ms = wanted >= 1 ? Math.trunc(Math.min(wanted, 2 ** 31 - 1)) : 1;
+  // What is longer than Node's timers can be is no trouble for those that are recorded.
+  const longest = vm.owner ? 2 ** 31 - 1 : 2 ** 52;
+  const ms = wanted >= 1 ? Math.trunc(Math.min(wanted, longest)) : 1;
   return new Timeout(vm.owner, callback as Callback, ms, repeats, args);
 }
 

@@ -15,13 +15,21 @@ export const vm = {
   replaying: false,
   /** Set by describe(): there is no run, so clock and chance are the real ones. */
   describing: false,
+  /** A function of step.onQuery answers: nothing may be asked for, and nothing is recorded. */
+  querying: false,
 };
+
+/** Each entry begins with this: who owns what runs now. */
+export function enterAs(owner: Closure | null): void {
+  vm.owner = owner;
+  vm.querying = false;
+}
 
 export type Command = { c: string } & Record<string, unknown>;
 
 /** `closure`: see host.d.ts. */
 export function command(value: Command, closure?: string): void {
-  if (vm.describing) return;
+  if (vm.describing || vm.querying) return;
   vm.host.command(JSON.stringify(value), closure);
 }
 
@@ -32,5 +40,5 @@ export function note(value: Command): void {
 
 /** Milliseconds as the code that asks may see them. */
 export function clock(): number {
-  return vm.owner || vm.describing ? vm.host.now() : vm.now;
+  return vm.owner || vm.describing || vm.querying ? vm.host.now() : vm.now;
 }

@@ -1,6 +1,8 @@
 // What a definition is, in both of its shapes, and how it is found among the exports of its file.
 
+import { checkConfig, configFor, timeoutOf } from "./config";
 import type { StepApi } from "./step";
+import { vm } from "./vm";
 
 export interface PhaseDeclaration {
   id: string;
@@ -12,7 +14,8 @@ export interface WorkflowConfig {
   name?: string;
   description?: string;
   phases?: (string | { id: string; label?: string })[];
-  timeout?: number;
+  timeout?: number | string;
+  retries?: unknown;
   argsSchema?: object;
   [more: string]: unknown;
 }
@@ -45,6 +48,8 @@ export function defineWorkflow(config: unknown, fn?: unknown): Workflow {
       `defineWorkflow("${rest.id}"): give a function as the second argument, or an execute() method in the object`,
     );
   }
+  // A run keeps its code for its whole life: what is refused later than it began would end it.
+  if (vm.describing) checkConfig(rest);
   // execute() may use `this`: the object that it was written in.
   const run: WorkflowFunction = fn ? (body as WorkflowFunction) : (context) => body.call(config, context);
   return { __type: "workflow", config: rest, fn: run };
@@ -85,15 +90,15 @@ export function phasesOf(config: WorkflowConfig): PhaseDeclaration[] {
 }
 
 export function describeWorkflow(workflow: Workflow): object {
-  const { id, name, description, phases: _phases, timeout, argsSchema, ...config } = workflow.config;
+  const { id, name, description, phases: _phases, timeout: _timeout, argsSchema, ...config } = workflow.config;
   return {
     id,
     name: name ?? id,
     description: description ?? "",
     phases: phasesOf(workflow.config),
-    timeout,
+    timeout: timeoutOf(workflow.config),
     argsSchema: argsSchema === undefined ? undefined : JSON.stringify(argsSchema),
-    config: JSON.stringify(config),
+    config: JSON.stringify(configFor(config, `defineWorkflow("${id}"): `)),
   };
 }
 

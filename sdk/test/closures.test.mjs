@@ -302,3 +302,66 @@ test("An aborted fetch is cancelled at the driver", async () => {
   assert.deepEqual(worker.effects[1].args, { id: worker.effects[0].id });
   assert.equal(worker.ended[0].output, '"AbortError"');
 });
+
+test("progress() is told to the driver, one at a time and the last of several, and given to the next attempt", async () => {
+  const worker = new Worker(
+    body(`return await step.run("a", async ({ attempt, lastProgress, progress }) => {
+      const first = progress({ done: 1 });
+      progress({ done: 2 });
+      progress({ done: 3 });
+      await first;
+      return [attempt, lastProgress];
+    });`),
+  );
+  await worker.begin();
+  await worker.closures();
+  assert.deepEqual(
+    worker.effects.map(({ name, args }) => [name, args]),
+    [["progress", { details: '{"done":1}' }]],
+  );
+  await worker.answer(worker.effects[0], null);
+  assert.deepEqual(worker.effects[1].args, { details: '{"done":3}' });
+  assert.deepEqual(worker.ended, []);
+  await worker.answer(worker.effects[1], null);
+  assert.deepEqual(worker.ended[0].output, "[1,null]");
+  await worker.deliver({ job: "closure", key: "a", attempt: 2, progress: '{"done":3}' });
+  await worker.answer(worker.effects[2], null);
+  await worker.answer(worker.effects[3], null);
+  assert.deepEqual(worker.ended[1].output, '[2,{"done":3}]');
+});
+
+test("progress() outside its closure is refused", async () => {
+  const worker = new Worker(
+    body(`let leaked;
+    await step.run("a", ({ progress }) => { leaked = progress; });
+    leaked(1);`),
+  );
+  await worker.begin();
+  await worker.closures();
+  await worker.resolve("a", " null");
+  await worker.finalise();
+  assert.match(worker.end.failure.message, /progress\(\) of step\.run\("a"\) was called outside its closure/);
+});
+
+test("A listener that a closure gave to step.signal runs as the closure's code", async () => {
+  const code = (inside) =>
+    body(`
+    step.cleanup(() => step.cli("tidy", { command: String(Math.random()) }));
+    await step.run("a", async () => {
+      await new Promise((resolve) => step.signal.addEventListener("abort", () => { ${inside} resolve(); }));
+      ${inside}
+    });`);
+  const tidied = [];
+  for (const inside of ["Math.random(); crypto.randomUUID(); console.log('ended');", ""]) {
+    const worker = new Worker(code(inside));
+    await worker.begin();
+    await worker.closures();
+    await worker.cancel();
+    const [effect] = worker.effects;
+    assert.deepEqual([effect.name, effect.args], ["timer", { ms: 0 }]);
+    await worker.refuse(effect, { name: "CancelledError", message: "step 'a' is over" });
+    assert.equal(worker.ended.length, 1);
+    tidied.push(worker.of("step").at(-1));
+  }
+  assert.deepEqual(tidied[0], tidied[1]);
+});

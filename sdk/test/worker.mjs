@@ -57,12 +57,16 @@ export class Worker {
   effects = [];
   replaying = false;
   at = 1_700_000_000_000;
+  lastEvent = 0;
+  /** Every job so far, for a replay. */
+  jobs = [];
   /** Keys of the steps whose closures may begin. */
   waiting = [];
   /** name → answer of a synchronous effect */
   syncEffects = {};
 
   constructor(code, { realNow = () => Date.now(), file = ".agent/workflows/definitions/test.ts" } = {}) {
+    this.code = code;
     const host = {
       command: (json, closure) => {
         this.commands.push(JSON.parse(json));
@@ -92,8 +96,22 @@ export class Worker {
 
   async deliver(job) {
     this.at += 1000;
-    this.sdk.deliver(JSON.stringify({ at: this.at, ...job }), this.replaying);
+    const text = JSON.stringify({ at: this.at, ...job });
+    this.jobs.push(text);
+    this.sdk.deliver(text, this.replaying);
     await settle();
+  }
+
+  /** Tells a fresh context the same jobs again, and gives it back: its commands must be the same. */
+  async replayed({ patches = [] } = {}) {
+    const again = new Worker(this.code, { realNow: () => 7 });
+    again.replaying = true;
+    again.sdk.usePatches(JSON.stringify(patches));
+    for (const job of this.jobs) {
+      again.sdk.deliver(job, true);
+      await settle();
+    }
+    return again;
   }
 
   start({ request = {}, seed = "42", run = "r_1", name = "a run", project = "/project" } = {}) {
@@ -117,6 +135,20 @@ export class Worker {
 
   fire(key) {
     return this.deliver({ job: "fire", key });
+  }
+
+  /** An event of the project; events are numbered as they come. */
+  event(name, data = {}, wait = undefined) {
+    const event = String(++this.lastEvent);
+    return this.deliver({ job: "event", event, name, wait, sentAt: this.at, data: JSON.stringify(data) });
+  }
+
+  decide(key, decision) {
+    return this.deliver({ job: "gate", key, approved: false, timedOut: false, option: "", by: "", reason: "", ...decision });
+  }
+
+  query(name, args = null) {
+    return JSON.parse(this.sdk.query(name, JSON.stringify(args)));
   }
 
   cancel(reason = "asked to") {
@@ -156,7 +188,7 @@ export class Worker {
 
   /** Commands that take part in replay, as short texts. */
   matched() {
-    return this.commands.filter((command) => !["phase", "log", "annotate", "update"].includes(command.c)).map(short);
+    return this.commands.filter((command) => !["phase", "log", "annotate", "update", "patch"].includes(command.c)).map(short);
   }
 
   of(c) {
@@ -178,12 +210,12 @@ function short(command) {
   return [command.c, command.key, command.type].filter(Boolean).join(" ");
 }
 
-/** Runs a body to its end; each step asked for is answered by `answer(command)`. */
+/** Runs a body to its end; each step asked for is answered by `answer(command)`: those of closures too where
+ *  `closures` is false, which then do not run. Every wait gets an event, every gate its first option. */
 export async function runToEnd(worker, answer = () => ({ success: true, data: {}, trace: [] }), options = {}) {
   await worker.start(options);
-  const jobs = [];
   for (let done = 0; !worker.end; ) {
-    await worker.closures();
+    if (options.closures !== false) await worker.closures();
     for (const { key, output, failure } of worker.ended.splice(0)) {
       await worker.deliver(failure ? { job: "reject", key, failure } : { job: "resolve", key, output });
     }
@@ -193,7 +225,12 @@ export async function runToEnd(worker, answer = () => ({ success: true, data: {}
       throw new Error("The run waits for nothing");
     }
     if (command.c === "timer") await worker.fire(command.key);
-    if (command.c !== "step" || command.type === "run") continue;
+    if (command.c === "wait") await worker.event(command.event, { n: 1 }, command.key);
+    if (command.c === "gate") {
+      const [option = ""] = JSON.parse(command.gate).options;
+      await worker.decide(command.key, { approved: true, option, by: "ada" });
+    }
+    if (command.c !== "step" || (command.type === "run" && options.closures !== false)) continue;
     if (command.type === "setupWorkspace")
       await worker.resolve(command.key, { workingDir: "/project", branch: "main", mode: "stay" });
     else await worker.resolve(command.key, answer(command));

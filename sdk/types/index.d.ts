@@ -63,6 +63,27 @@ declare module "agentcmd-workflows" {
   /** The declared ids are suggested; any other is allowed. */
   type PhaseIds<T extends readonly PhaseDefinition[]> = ExtractPhaseIds<T> | (string & {});
 
+  /** Milliseconds, or a text: "250ms", "10m", "1h 30m", "2 days", "PT1H30M". */
+  export type Duration = number | string;
+
+  export type WorkflowTrigger =
+    | {
+        /** Name of the event. */
+        event: string;
+        /** What must be at which path in its data. */
+        if?: { readonly [path: string]: string | number | boolean | null };
+      }
+    | {
+        /** Minute, hour, day of the month, month, day of the week: "0 9 * * 1-5". */
+        cron: string;
+        /** Such as "Europe/Berlin"; UTC by default. */
+        timezone?: string;
+        /** What happens when the run before is not over: it is by default "skip". */
+        overlap?: "skip" | "queue" | "cancel-old" | "allow";
+        /** Arguments of each run. */
+        args?: Record<string, unknown>;
+      };
+
   export interface WorkflowConfig<
     TPhases extends readonly PhaseDefinition[] = readonly PhaseDefinition[],
     TSchema = unknown,
@@ -73,8 +94,21 @@ declare module "agentcmd-workflows" {
     description?: string;
     /** In their order, for display. */
     phases?: TPhases;
-    /** Of the whole run, in milliseconds. */
-    timeout?: number;
+    /** Of the whole run: milliseconds, or a text such as "2h". */
+    timeout?: Duration;
+    /** How often steps that throw are tried again, where they do not say so themselves. */
+    retries?: RetryPolicy;
+    /** How many runs of this workflow may execute at once: in all, or for each value at a path in their arguments. */
+    concurrency?: number | { limit: number; key?: string };
+    /**
+     * One run at a time: in all, or for each value at a path in the arguments. A run that comes while another
+     * executes is not started ("skip", the default), waits ("queue"), or takes its place ("cancel-old").
+     */
+    singleton?: boolean | { key?: string; mode?: "skip" | "cancel-old" | "queue" };
+    /** Path in the arguments: a second run with the same value there is the first one. */
+    idempotency?: string;
+    /** What starts a run by itself. The event "workflow/<id>" always does; an event's data are the arguments. */
+    triggers?: readonly WorkflowTrigger[];
     /** JSON Schema of event.data.args: checked before the run starts, defaults are filled in. */
     argsSchema?: TSchema;
   }
@@ -145,12 +179,109 @@ declare module "agentcmd-workflows" {
 
   // ---- Steps
 
+  export interface RetryPolicy {
+    /** In all, the first included; 3 by default. */
+    attempts?: number;
+    /** The wait before the second attempt; 1 second by default. */
+    initial?: Duration;
+    /** By what each further wait is longer; 2 by default. */
+    factor?: number;
+    /** The longest wait; 60 seconds by default. */
+    max?: Duration;
+    /** Spreads the waits, wholly (true) or by a share between 0 and 1, so that many steps do not come at once. */
+    jitter?: boolean | number;
+    /** Errors (their names, or classes) that no other attempt would help. */
+    nonRetryable?: readonly (string | (new (...args: any[]) => Error))[];
+    /** Whether an attempt that took too long is tried again. */
+    timeouts?: boolean;
+  }
+
   export interface StepOptions {
     /**
-     * Milliseconds, or a text such as "10m". A step that takes longer is stopped with all its
-     * processes and throws a TimeoutError. By default 30 minutes for agents, 5 for commands, 2 for git.
+     * Of one attempt. A step that takes longer is stopped with all its processes and throws a TimeoutError. By
+     * default 30 minutes for agents, 5 for commands, 2 for git.
      */
-    timeout?: number | string;
+    timeout?: Duration;
+    /** Of all attempts and the waits between them. */
+    totalTimeout?: Duration;
+    /** Of the wait for its turn, where limits let only so many steps run at once. */
+    queueTimeout?: Duration;
+    /** After how long without output, work of the processor or changed files a step is warned of, interrupted, killed. */
+    silence?: { warn?: Duration; interrupt?: Duration; kill?: Duration };
+    /** What happens when an attempt throws. A result with `success: false` is a value, and no reason to try again. */
+    retry?: RetryPolicy;
+    /** After the last attempt: "throw" into the workflow, or "pause" the run for somebody to look ("agent" steps do). */
+    onExhausted?: "throw" | "pause";
+    /** What is done about an attempt that was running when the machine or agentcmd died, and left no result. */
+    onLost?: "retry" | "resume" | "probe" | "ask" | "fail";
+  }
+
+  /** What the function of step.run is given. */
+  export interface ClosureContext {
+    /** From 1. */
+    attempt: number;
+    /** What an earlier attempt told progress() last. */
+    lastProgress: any;
+    /**
+     * Says how far the work is: shown, and given to the next attempt, should this one fail or be lost. Resolves when
+     * it is on disk. Of several that come quickly one after another only the last is kept.
+     */
+    progress(details: unknown): Promise<void>;
+  }
+
+  /** An event of the project. */
+  export interface ProjectEvent<T = any> {
+    id: string;
+    name: string;
+    data: T;
+    /** When it was sent, as an ISO text. */
+    at: string;
+  }
+
+  export interface WaitForEventOptions<T = any> {
+    /** Name of the event. */
+    event: string;
+    /** How long to wait; for ever by default. */
+    timeout?: Duration;
+    /** A path that must have the same value in the event's data and in event.data.args of this run. */
+    match?: string;
+    /** Instead of `match`: whether the event is the one. Must answer at once. */
+    if?: (event: ProjectEvent<T>) => boolean;
+  }
+
+  export interface ApproveOptions<O extends string = string> {
+    /** The question. */
+    title: string;
+    /** What one should know to answer it. */
+    body?: string;
+    /** What may be chosen from when approving. */
+    options?: readonly O[];
+    /** How long to wait; for ever by default. */
+    timeout?: Duration;
+  }
+
+  export interface Approval<O extends string = string> {
+    /** False also when nobody decided in time. */
+    approved: boolean;
+    /** What was chosen. */
+    option?: O;
+    /** Who decided; "timeout" for nobody. */
+    by: string;
+    reason?: string;
+    /** ISO text. */
+    at: string;
+  }
+
+  export interface InvokeOptions {
+    /** Id of a workflow of the project, or its definition. */
+    workflow: string | WorkflowDefinition;
+    args?: Record<string, unknown>;
+    /** The child is cancelled when it takes longer, and a TimeoutError is thrown. */
+    timeout?: Duration;
+    /** What becomes of the child when this run ends before it; it is by default "cancel". */
+    parentClose?: "cancel" | "abandon";
+    /** Of the child run, for people. */
+    name?: string;
   }
 
   export interface TraceEntry {
@@ -384,6 +515,11 @@ declare module "agentcmd-workflows" {
     removeEventListener(type: "abort", listener: () => void): void;
   }
 
+  export interface SentEvent {
+    name: string;
+    data?: unknown;
+  }
+
   /** A step that is called without an id is named after its type, and numbered within its phase. */
   export interface WorkflowStep<TPhaseId extends string = string> {
     /** Runs a phase. */
@@ -410,12 +546,36 @@ declare module "agentcmd-workflows" {
     updateRun(fields: { pr_url?: string; [field: string]: unknown }): Promise<void>;
 
     /** Runs code that may touch the world, once: its result is recorded and given back by every replay. */
-    run<T>(id: string, fn: () => T | Promise<T>, options?: StepOptions): Promise<T>;
-    run<T>(fn: () => T | Promise<T>): Promise<T>;
+    run<T>(id: string, fn: (context: ClosureContext) => T | Promise<T>, options?: StepOptions): Promise<T>;
+    run<T>(fn: (context: ClosureContext) => T | Promise<T>, options?: StepOptions): Promise<T>;
 
-    /** Milliseconds, "1h 30m" or "PT1H30M". Survives restarts. */
-    sleep(id: string, duration: number | string): Promise<void>;
+    /** Survives restarts. */
+    sleep(id: string, duration: Duration): Promise<void>;
+    /** A Date, an ISO text or milliseconds since 1970. */
     sleepUntil(id: string, time: Date | string | number): Promise<void>;
+
+    /**
+     * The next event of this name that the run has not taken yet, the oldest first: events that came since the run
+     * was made are kept for it. Null when none comes in time.
+     */
+    waitForEvent<T = any>(id: string, options: WaitForEventOptions<T>): Promise<ProjectEvent<T> | null>;
+    /** Sends events to everything in the project that waits for them, or is started by them. */
+    sendEvent(id: string, event: SentEvent | readonly SentEvent[]): Promise<{ ids: string[] }>;
+    /**
+     * Runs another workflow and gives back its result. Throws an error named "ChildFailedError" or "CancelledError"
+     * when it failed or was cancelled.
+     */
+    invoke<T = any>(id: string, options: InvokeOptions): Promise<T>;
+    /** Waits until a person has decided, on the terminal or by `agentcmd approve` and `agentcmd deny`. */
+    approve<const O extends string = string>(id: string, options: ApproveOptions<O>): Promise<Approval<O>>;
+
+    /**
+     * True for runs that come here after the change that `id` names, false for those whose history is older: so
+     * that both can go on with one definition.
+     */
+    patched(id: string): boolean;
+    /** Answers `agentcmd runs query` from what the workflow knows. The function may ask for nothing and not wait. */
+    onQuery(name: string, answer: (args: any) => unknown): void;
 
     setupWorkspace(id: string, config?: SetupWorkspaceConfig, options?: StepOptions): Promise<WorkspaceResult>;
     setupWorkspace(config?: SetupWorkspaceConfig, options?: StepOptions): Promise<WorkspaceResult>;
@@ -438,16 +598,6 @@ declare module "agentcmd-workflows" {
     // Not available in this version: calling one throws.
     ai<T = { text: string }>(id: string, config: AiStepConfig, options?: StepOptions): Promise<AiStepResult<T>>;
     preview(id: string, config?: PreviewStepConfig, options?: StepOptions): Promise<PreviewStepResult>;
-    waitForEvent(
-      id: string,
-      options: { event: string; timeout?: number | string; match?: string; if?: (event: any) => boolean },
-    ): Promise<unknown>;
-    sendEvent(id: string, event: { name: string; data?: unknown }): Promise<unknown>;
-    invoke(id: string, options: { workflow: string; args?: unknown; timeout?: number | string }): Promise<unknown>;
-    approve(
-      id: string,
-      options: { title: string; body?: string; options?: string[]; timeout?: number | string },
-    ): Promise<{ approved: boolean; option?: string; by?: string; reason?: string; at: string }>;
   }
 
   // ---- Models
@@ -611,6 +761,15 @@ declare module "agentcmd-workflows" {
   /** Thrown into what waits when a run is cancelled. */
   export class CancelledError extends Error {}
   export class TimeoutError extends Error {}
+  /** Thrown by the function of a step.run: no other attempt would help. */
+  export class NonRetryableError extends Error {
+    constructor(message?: string, options?: { cause?: unknown });
+  }
+  /** Thrown by the function of a step.run: the next attempt, if one is left, comes after this time or at it. */
+  export class RetryAfterError extends Error {
+    constructor(message: string, after: Duration | Date, options?: { cause?: unknown });
+    readonly retryAfter: number;
+  }
 
   export const VERSION: string;
 }
@@ -629,3 +788,5 @@ declare const SlashCommandArgOrder: typeof import("agentcmd-workflows").SlashCom
 declare const MODELS: typeof import("agentcmd-workflows").MODELS;
 declare const CancelledError: typeof import("agentcmd-workflows").CancelledError;
 declare const TimeoutError: typeof import("agentcmd-workflows").TimeoutError;
+declare const NonRetryableError: typeof import("agentcmd-workflows").NonRetryableError;
+declare const RetryAfterError: typeof import("agentcmd-workflows").RetryAfterError;

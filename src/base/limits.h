@@ -15,6 +15,9 @@ inline constexpr std::size_t mib = 1024 * kib;
 inline constexpr std::size_t json_bytes_max = 256 * mib;
 inline constexpr int json_depth_max = 512;
 
+// What a closure says of its progress, as JSON.
+inline constexpr std::size_t progress_bytes_max = 64 * kib;
+
 // History: larger payloads go to the blob store, larger commits are split between appends.
 inline constexpr std::size_t inline_payload_max = 4 * kib;
 inline constexpr std::size_t commit_bytes_max = 4 * mib;

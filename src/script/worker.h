@@ -106,6 +106,12 @@ class Worker {
   // to end are the outcome.
   virtual Task<ActivationOutcome> activate(history::Activation activation) = 0;
 
+  // Asks a function of step.onQuery; `args` is JSON. It is answered between two activations, and
+  // has no effect on the run. Errors: unavailable where this worker does not hold the run (it needs
+  // a replay first) or died; not_found (naming those that there are) for a query that the run does
+  // not answer; failed_precondition, with what the function threw.
+  virtual Task<Result<JsonText>> query(history::RunId run, std::string name, JsonText args) = 0;
+
   // Forgets the run's context. Its next activation must begin with its whole history.
   virtual void evict(history::RunId run) = 0;
 

@@ -68,6 +68,7 @@ class WorkerClient final : public Worker {
   Task<Result<WorkflowInfo>> describe(std::string hash) override;
   Task<Result<std::vector<Finding>>> check(std::string hash) override;
   Task<ActivationOutcome> activate(history::Activation activation) override;
+  Task<Result<JsonText>> query(history::RunId run, std::string name, JsonText args) override;
   void evict(history::RunId run) override;
   Task<> stop() override;
 
@@ -75,7 +76,8 @@ class WorkerClient final : public Worker {
   using Answer = std::string;  // a frame; empty when the worker died
 
   void send(std::string_view json);
-  Task<Answer> ask(std::string type, std::string hash);
+  Task<Answer> ask(std::string key, std::string frame);
+  Task<Answer> ask_about(std::string type, std::string hash);
 
   Task<> read();
   Task<> read_frames();
@@ -105,6 +107,7 @@ class WorkerClient final : public Worker {
   std::shared_ptr<Waiter<bool>> ready_;
   std::unordered_map<std::string, std::shared_ptr<Waiter<ActivationOutcome>>> activations_;
   std::unordered_map<std::string, std::deque<std::shared_ptr<Waiter<Answer>>>> asked_;
+  std::uint64_t last_query_ = 0;
   std::unordered_map<std::string, std::string> files_;  // of the codes sent, by hash
 
   bool answered_ = false;        // an activation's waiter has not been given its turn yet
@@ -157,23 +160,28 @@ void WorkerClient::load(const Bundle& bundle) {
   if (files_.emplace(bundle.hash, bundle.file).second) send(code_frame(bundle));
 }
 
-Task<WorkerClient::Answer> WorkerClient::ask(std::string type, std::string hash) {
+// `key`: what the answer is filed under.
+Task<WorkerClient::Answer> WorkerClient::ask(std::string key, std::string frame) {
   if (dead_) co_return Answer();
   if (!is_busy()) last_sign_ = Clock::now();
   auto waiter = std::make_shared<Waiter<Answer>>(executor_);
-  asked_[type + ":" + hash].push_back(waiter);
-  send(plain_frame(type, "hash", hash));
+  asked_[key].push_back(waiter);
+  send(frame);
   co_return co_await wait_for(std::move(waiter));
 }
 
+Task<WorkerClient::Answer> WorkerClient::ask_about(std::string type, std::string hash) {
+  co_return co_await ask(type + ":" + hash, plain_frame(type, "hash", hash));
+}
+
 Task<Result<WorkflowInfo>> WorkerClient::describe(std::string hash) {
-  const auto answer = co_await ask("describe", hash);
+  const auto answer = co_await ask_about("describe", hash);
   if (answer.empty()) co_return fail(ErrorCode::unavailable, death_);
   co_return parse_described(answer, files_[hash]);
 }
 
 Task<Result<std::vector<Finding>>> WorkerClient::check(std::string hash) {
-  const auto answer = co_await ask("check", hash);
+  const auto answer = co_await ask_about("check", hash);
   if (answer.empty()) co_return fail(ErrorCode::unavailable, death_);
   co_return parse_checked(answer, files_[hash]);
 }
@@ -185,6 +193,13 @@ Task<ActivationOutcome> WorkerClient::activate(history::Activation activation) {
   activations_[activation.run.text] = waiter;
   send(activate_frame(activation));
   co_return co_await wait_for(std::move(waiter));
+}
+
+Task<Result<JsonText>> WorkerClient::query(history::RunId run, std::string name, JsonText args) {
+  const auto id = ++last_query_;
+  const auto answer = co_await ask(fmt::format("query:{}", id), query_frame(id, run, name, args));
+  if (answer.empty()) co_return fail(ErrorCode::unavailable, death_);
+  co_return parse_queried(answer);
 }
 
 void WorkerClient::evict(history::RunId run) {
@@ -305,6 +320,8 @@ Task<> WorkerClient::handle(std::string_view frame) {
     answer_asked("describe:" + unquote(member(frame, "hash")), frame);
   } else if (type == R"("checked")") {
     answer_asked("check:" + unquote(member(frame, "hash")), frame);
+  } else if (type == R"("queried")") {
+    answer_asked("query:" + std::string(member(frame, "id")), frame);
   } else if (type == R"("gave_up")") {
     death_ = parse_stopped(frame).message;
   } else if (type == R"("ready")") {

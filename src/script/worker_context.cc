@@ -23,7 +23,8 @@ std::string wrapped(const std::string& source) {
   return text;
 }
 
-constexpr std::array method_names{"load", "describe", "deliver", "beginClosure", "effectAnswered"};
+constexpr std::array method_names{"load",           "describe",   "deliver", "beginClosure",
+                                  "effectAnswered", "usePatches", "query"};
 
 void remove_global(JSGlobalContextRef context, const char* name) {
   const JsString key(name);
@@ -121,9 +122,9 @@ JSValueRef RunContext::invoke(Method method, std::initializer_list<JSValueRef> a
   });
 }
 
-void RunContext::invoke_trusted(Method method, std::initializer_list<JSValueRef> arguments) {
+JSValueRef RunContext::invoke_trusted(Method method, std::initializer_list<JSValueRef> arguments) {
   try {
-    invoke(method, arguments);
+    return invoke(method, arguments);
   } catch (const CodeThrew& thrown) {
     abandon();
     throw CodeStopped{"error",
@@ -196,6 +197,15 @@ void RunContext::begin_closure(const std::string& key) {
 void RunContext::effect_answered(std::uint32_t id, bool ok, const std::string& json) {
   invoke_trusted(m_answered, {JSValueMakeNumber(context_, id), JSValueMakeBoolean(context_, ok),
                               make_string(context_, json)});
+}
+
+void RunContext::use_patches(const std::string& ids) {
+  invoke_trusted(m_use_patches, {make_string(context_, ids)});
+}
+
+std::string RunContext::query(const std::string& name, const std::string& args) {
+  return to_utf8(context_, invoke_trusted(m_query, {make_string(context_, name),
+                                                    make_string(context_, args)}));
 }
 
 std::string RunContext::apply_to_source(JSScriptRef function) {

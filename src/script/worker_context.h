@@ -104,6 +104,10 @@ class RunContext {
   void deliver(const std::string& job, bool replaying);
   void begin_closure(const std::string& key);
   void effect_answered(std::uint32_t id, bool ok, const std::string& json);
+  // `ids`: JSON text of those that the history marks; before the jobs of a replay.
+  void use_patches(const std::string& ids);
+  // JSON text: {"ok": JSON text} or {"error": failure}.
+  std::string query(const std::string& name, const std::string& args);
 
   // Evaluates a script that is a function of one text, and calls it. Throws as load() does.
   std::string apply_to_source(JSScriptRef function);
@@ -114,13 +118,22 @@ class RunContext {
   bool dead() const { return dead_; }
 
  private:
-  enum Method { m_load, m_describe, m_deliver, m_begin, m_answered, method_count };
+  enum Method {
+    m_load,
+    m_describe,
+    m_deliver,
+    m_begin,
+    m_answered,
+    m_use_patches,
+    m_query,
+    method_count
+  };
 
   void make_sdk();
   template <typename Call>
   JSValueRef guarded(Call call);
   JSValueRef invoke(Method method, std::initializer_list<JSValueRef> arguments);
-  void invoke_trusted(Method method, std::initializer_list<JSValueRef> arguments);
+  JSValueRef invoke_trusted(Method method, std::initializer_list<JSValueRef> arguments);
   CodeThrew describe_exception(JSValueRef exception);
   void abandon();
 

@@ -318,6 +318,15 @@ std::string effect_frame(std::uint64_t id, const EffectResult& result) {
   return fmt::format(R"({},"error":{}}})", frame, result.value.text);
 }
 
+std::string query_frame(std::uint64_t id, const history::RunId& run, std::string_view name,
+                        const JsonText& args) {
+  std::string frame = fmt::format(R"({{"t":"query","id":{})", id);
+  append_member(frame, "run", run.text);
+  append_member(frame, "name", name);
+  append_member(frame, "args", args.text);
+  return frame + '}';
+}
+
 history::Completion parse_completion(std::string_view frame) {
   const JsonMembers members(frame);
   history::Completion completion{.run = {take(members, "run")}, .commands = {}, .closures = {}};
@@ -381,6 +390,19 @@ Result<WorkflowInfo> parse_described(std::string_view frame, const std::string& 
     info.args_schema = text_of(*schema);
   }
   return info;
+}
+
+Result<JsonText> parse_queried(std::string_view frame) {
+  const auto ok = find_member(frame, "ok");
+  if (ok) return JsonText{unquote(*ok)};
+  const Json json = parse_frame(frame);
+  const auto& error = json.at("error");
+  const auto name = string_or(error, "name", "Error");
+  const auto message = string_or(error, "message");
+  if (name == "NotHeldError") return fail(ErrorCode::unavailable, message);
+  if (name == "UnknownQueryError") return fail(ErrorCode::not_found, message);
+  return fail(ErrorCode::failed_precondition,
+              name == "Error" ? message : fmt::format("{}: {}", name, message));
 }
 
 Result<std::vector<Finding>> parse_checked(std::string_view frame, const std::string& file) {

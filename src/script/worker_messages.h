@@ -10,6 +10,8 @@ namespace agentcmd::script {
 
 std::string code_frame(const Bundle& bundle);
 std::string activate_frame(const history::Activation& activation);
+std::string query_frame(std::uint64_t id, const history::RunId& run, std::string_view name,
+                        const JsonText& args);
 std::string effect_frame(std::uint64_t id, const EffectResult& result);
 // `{"t":type,"field":text}`.
 std::string plain_frame(std::string_view type, std::string_view field, std::string_view text);
@@ -28,6 +30,8 @@ EffectFrame parse_effect(std::string_view frame);
 
 // `file` stands in messages that have no place of their own.
 Result<WorkflowInfo> parse_described(std::string_view frame, const std::string& file);
+// See Worker::query for the errors.
+Result<JsonText> parse_queried(std::string_view frame);
 Result<std::vector<Finding>> parse_checked(std::string_view frame, const std::string& file);
 
 }  // namespace agentcmd::script

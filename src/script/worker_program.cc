@@ -75,6 +75,7 @@ void WorkerProgram::handle(const std::string& frame) {
   if (type == "activate") return activate(frame);
   if (type == "effect") return answer_effect(frame);
   if (type == "evict") return evict(frame);
+  if (type == "query") return query(frame);
   if (type == "code") return keep_code(frame);
   if (type == "describe") return describe(frame);
   if (type == "check") return check(frame);
@@ -183,32 +184,42 @@ WorkerProgram::Run& WorkerProgram::find_or_make_run(std::string_view id, std::st
 // One frame's work for a run: the watchdog counts it, and what stops the code is reported.
 void WorkerProgram::within(Run& run, const std::function<void()>& work) {
   const std::string id = run.id;
-  vm_.watchdog->begin(run.heap, fmt::format(R"({{"t":"stopped","run":{},)", id));
+  try {
+    counted(run, work);
+  } catch (const CodeStopped& stop) {
+    stop_run(id, stop);
+  }
+}
+
+// As within(); throws CodeStopped.
+void WorkerProgram::counted(Run& run, const std::function<void()>& work) {
+  vm_.watchdog->begin(run.heap, fmt::format(R"({{"t":"stopped","run":{},)", run.id));
   current_ = &run;
   try {
     work();
     run.heap = vm_.watchdog->end();
-  } catch (const CodeStopped& stop) {
-    stop_run(id, stop);
+  } catch (const CodeStopped&) {
+    current_ = nullptr;
+    throw;
   }
   current_ = nullptr;
 }
 
 void WorkerProgram::activate(std::string_view frame) {
   const std::string id(member(frame, "run"));
-  const bool replaying = member(frame, "replaying") == "true";
   answer_ = {};
   try {
     Run& run = find_or_make_run(id, frame);
     answer_.run = &run;
-    within(run, [&] { apply(run, member(frame, "jobs"), replaying); });
+    within(run, [&] { apply(run, frame); });
   } catch (const CodeStopped& stop) {
     stop_run(id, stop);
   }
   answer_ = {};
 }
 
-void WorkerProgram::apply(Run& run, std::string_view jobs, bool replaying) {
+void WorkerProgram::apply(Run& run, std::string_view frame) {
+  const bool replaying = member(frame, "replaying") == "true";
   if (!run.loaded) {
     run.loaded = true;
     try {
@@ -220,8 +231,11 @@ void WorkerProgram::apply(Run& run, std::string_view jobs, bool replaying) {
           thrown.stack};
     }
   }
+  if (const auto patches = find_member(frame, "patches")) {
+    run.context->use_patches(std::string(*patches));
+  }
   std::string text;
-  for_each_element(jobs, [&](std::string_view job) {
+  for_each_element(member(frame, "jobs"), [&](std::string_view job) {
     text = job;
     run.context->deliver(text, replaying);
   });
@@ -249,6 +263,30 @@ void WorkerProgram::stop_run(const std::string& id, const CodeStopped& stop) {
 
 void WorkerProgram::evict(std::string_view frame) {
   runs_.erase(std::string(member(frame, "run")));
+}
+
+// A function that has to be stopped takes its run's context with it. That is no reason to pause the
+// run: it is "missing" here, and replayed.
+void WorkerProgram::query(std::string_view frame) {
+  const auto id = member(frame, "run");
+  const auto found = runs_.find(std::string(id));
+  std::string answer =
+      R"({"error":{"name":"NotHeldError","message":"the worker does not hold this run","stack":""}})";
+  if (found != runs_.end() && found->second.context != nullptr) {
+    Run& run = found->second;
+    const auto name = unquote(member(frame, "name"));
+    const auto args = unquote(member(frame, "args"));
+    try {
+      counted(run, [&] { answer = run.context->query(name, args); });
+    } catch (CodeStopped& stop) {
+      answer = fmt::format(R"({{"error":{}}})", failure_json(stop));
+      stop.reason = "missing";
+      stop_run(std::string(id), stop);
+    }
+  }
+  std::string rest;
+  append_element(rest, std::string_view(answer).substr(1));
+  channel_.send(fmt::format(R"({{"t":"queried","id":{},{})", member(frame, "id"), rest));
 }
 
 void WorkerProgram::answer_effect(std::string_view frame) {

@@ -53,7 +53,8 @@ class WorkerProgram final : public ContextPort {
   void describe(std::string_view frame);
   void check(std::string_view frame);
   void activate(std::string_view frame);
-  void apply(Run& run, std::string_view jobs, bool replaying);
+  void apply(Run& run, std::string_view frame);
+  void query(std::string_view frame);
   void answer_effect(std::string_view frame);
   void evict(std::string_view frame);
 
@@ -61,6 +62,7 @@ class WorkerProgram final : public ContextPort {
   Run& find_or_make_run(std::string_view id, std::string_view frame);
   Code& find_code(std::string_view id);
   void within(Run& run, const std::function<void()>& work);
+  void counted(Run& run, const std::function<void()>& work);
   void stop_run(const std::string& id, const CodeStopped& stop);
   void send_completion();
   std::uint64_t send_effect(const EffectRequest& request, bool synchronous);

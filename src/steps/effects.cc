@@ -2,6 +2,7 @@
 
 #include "async/deadline.h"
 #include "base/fault.h"
+#include "base/limits.h"
 #include "process/supervised_process.h"
 #include "steps/effect_result.h"
 
@@ -24,6 +25,21 @@ Task<EffectResult> perform_timer(Json args, StopSource& stop) {
   co_return Json();
 }
 
+// What the closure says of how far it is: kept with its attempt, for those who look and for the
+// next attempt.
+Task<EffectResult> record_progress(StepHost& host, const Step& step, const Json& args) {
+  const auto details = string_or(args, "details", "null");
+  if (details.size() > limits::progress_bytes_max) {
+    co_return coded_error(
+        "ERR_OUT_OF_RANGE",
+        fmt::format("progress() was given {} bytes of JSON; at most {} are kept: say where the "
+                    "work stands, and leave the work itself in a file",
+                    details.size(), limits::progress_bytes_max));
+  }
+  co_await host.checkpoint(step, {to_text({{"progress", details}})});
+  co_return Json();
+}
+
 Task<EffectResult> perform_on_pool(StepHost& host, const Step& step, std::string name, Json args) {
   auto work = [name = std::move(name), args = std::move(args), dir = step.run.working_dir] {
     return perform_file_effect(name, args, dir);
@@ -41,6 +57,7 @@ Task<EffectResult> perform(StepHost& host, const Step& step, std::string name, J
   }
   if (name == "fetch") co_return co_await perform_fetch(host, std::move(args), stop);
   if (name == "timer") co_return co_await perform_timer(std::move(args), stop);
+  if (name == "progress") co_return co_await record_progress(host, step, args);
   if (name == "process.env") co_return Json(step.run.env);
   if (name == "process.cwd") co_return Json(step.run.working_dir.string());
   if (name == "os.info") co_return describe_machine(step.run);

@@ -1,5 +1,6 @@
 #include "steps/effects.h"
 
+#include "base/limits.h"
 #include "steps/base64.h"
 #include "steps/test_support.h"
 
@@ -45,6 +46,16 @@ class Effects : public StepTest {
     return string_or(error(std::move(name), std::move(args)), "code");
   }
 };
+
+TEST_F(Effects, ProgressBecomesACheckpointOfTheAttempt) {
+  EXPECT_TRUE(value("progress", {{"details", R"({"done":3})"}}).is_null());
+  ASSERT_EQ(host_.checkpoints.size(), 1U);
+  EXPECT_EQ(host_.checkpoints[0].text, R"({"progress":"{\"done\":3}"})");
+  const auto refused =
+      error("progress", {{"details", std::string(limits::progress_bytes_max + 1, '1')}});
+  EXPECT_EQ(string_or(refused, "code"), "ERR_OUT_OF_RANGE");
+  EXPECT_EQ(host_.checkpoints.size(), 1U);
+}
 
 TEST_F(Effects, FilesAreWrittenAndReadRelativeToTheRun) {
   EXPECT_TRUE(value("fs.writeFile", {{"path", "a.txt"}, {"data", "hällo"}, {"encoding", "utf8"}})

@@ -1,8 +1,13 @@
 // AbortController and AbortSignal, with as much of an event target as they need.
 
+import { afterwards, type Closure } from "../closures";
+import { vm } from "../vm";
+
 interface Listener {
   callback: unknown;
   once: boolean;
+  /** Who added it: it is called as code of that owner. */
+  owner: Closure | null;
 }
 
 export class AbortError extends Error {
@@ -21,7 +26,7 @@ export class AbortSignal {
 
   addEventListener(type: string, callback: unknown, options?: { once?: boolean } | boolean): void {
     if (type !== "abort" || this.listeners.some((listener) => listener.callback === callback)) return;
-    this.listeners.push({ callback, once: typeof options === "object" && options.once === true });
+    this.listeners.push({ callback, once: typeof options === "object" && options.once === true, owner: vm.owner });
   }
 
   removeEventListener(_type: string, callback: unknown): void {
@@ -30,12 +35,18 @@ export class AbortSignal {
 
   dispatchEvent(event: object): boolean {
     this.onabort?.(event);
-    for (const { callback, once } of [...this.listeners]) {
+    for (const { callback, once, owner } of [...this.listeners]) {
       if (once) this.removeEventListener("abort", callback);
-      if (typeof callback === "function") callback.call(this, event);
-      else (callback as { handleEvent?(event: object): void } | null)?.handleEvent?.(event);
+      // What a closure does must not run as the body: it would draw on the run's chance, and a replay has no closures.
+      if (owner && owner !== vm.owner) afterwards(owner, () => this.call(callback, event));
+      else this.call(callback, event);
     }
     return true;
+  }
+
+  private call(callback: unknown, event: object): void {
+    if (typeof callback === "function") callback.call(this, event);
+    else (callback as { handleEvent?(event: object): void } | null)?.handleEvent?.(event);
   }
 
   throwIfAborted(): void {

@@ -4,6 +4,9 @@ import {
   defineSchema,
   defineWorkflow,
   MODELS,
+  NonRetryableError,
+  RetryAfterError,
+  type ProjectEvent,
   type CmdImplementSpecResponse,
 } from "agentcmd-workflows";
 import { defineWorkflow as fromDist } from "../agentcmd-workflows/dist";
@@ -58,6 +61,31 @@ export const typed = defineWorkflow(
     const both = await step.parallel([async () => 1, () => "a"], { limit: 2 });
     same<typeof both, [number, string]>(true);
     await step.sleep("s", "1h 30m");
+    const counted = await step.run(
+      "counted",
+      async ({ attempt, lastProgress, progress }) => {
+        await progress({ done: attempt });
+        if (attempt > 3) throw new NonRetryableError("enough");
+        throw new RetryAfterError("busy", "2m");
+        return lastProgress.done as number;
+      },
+      { retry: { attempts: 5, nonRetryable: [SyntaxError] }, silence: { warn: "1m" }, onLost: "retry" },
+    );
+    same<typeof counted, number>(true);
+    const merged = await step.waitForEvent<{ n: number }>("e", { event: "x", if: ({ data }) => data.n > 1 });
+    same<typeof merged, ProjectEvent<{ n: number }> | null>(true);
+    const { option } = await step.approve("gate", { title: "?", options: ["yes", "later"] });
+    same<typeof option, "yes" | "later" | undefined>(true);
+    same<Awaited<ReturnType<typeof step.sendEvent>>["ids"], string[]>(true);
+    await step.sendEvent("tell", [{ name: "a" }, { name: "b", data: 1 }]);
+    same<number, Awaited<ReturnType<typeof step.invoke<number>>>>(true);
+    await step.invoke("child", { workflow: shapeB, args: { deep: true }, parentClose: "abandon" });
+    step.onQuery("n", () => 1);
+    same<ReturnType<typeof step.patched>, boolean>(true);
+    // @ts-expect-error: a gate needs its question
+    await step.approve("gate", {});
+    // @ts-expect-error: no such policy
+    await step.cli("x", { command: "x" }, { onLost: "again" });
     // @ts-expect-error: a command is needed
     await step.cli("x", {});
     return MODELS.anthropic.OPUS_4_5;
@@ -74,5 +102,19 @@ export const shapeB = defineWorkflow({
     await step.git({ type: "commit", message: "m" });
   },
 });
+export const declared = defineWorkflow(
+  {
+    id: "d",
+    timeout: "2h",
+    retries: { attempts: 5 },
+    concurrency: { limit: 1, key: "repository" },
+    singleton: { mode: "queue" },
+    idempotency: "pull.number",
+    triggers: [{ event: "pull/opened", if: { base: "main" } }, { cron: "0 9 * * 1-5", timezone: "Europe/Berlin" }],
+  },
+  async () => {},
+);
+// @ts-expect-error: no such mode
+defineWorkflow({ id: "e", singleton: { mode: "stop" } }, async () => {});
 // @ts-expect-error: a workflow needs an id
 defineWorkflow({}, async () => {});
