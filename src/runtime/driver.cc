@@ -83,8 +83,6 @@ class LocalDriver final : public Driver {
       co_return fail(ErrorCode::failed_precondition, "run " + run.text + " is not ours to execute");
     }
     auto& actor = actor_of(run, owned->second);
-    const auto pending = co_await store_.requests().pending(run);
-    if (!pending.empty()) tasks_.spawn("requests of " + run.text, take_requests(run));
     auto driven = co_await actor.drive(resume);
     actors_.erase(run);
     co_return driven;
@@ -149,39 +147,7 @@ class LocalDriver final : public Driver {
   }
 
   void look_at_requests() {
-    for (const auto& [run, actor] : actors_) {
-      tasks_.spawn("requests of " + run.text, take_requests(run));
-    }
-  }
-
-  static void carry_out(RunActor& actor, const store::Request& request) {
-    const auto data = parse_trusted(request.data.text, "a request");
-    const auto by = string_or(data, "by", request.kind);
-    if (request.kind == "cancel") {
-      actor.request_cancel(by);
-    } else if (request.kind == "pause") {
-      actor.request_pause(by);
-    } else if (request.kind == "resume") {
-      actor.request_resume(by);
-    } else if (request.kind == "gate") {
-      actor.decide_gate({.key = {string_or(data, "key")},
-                         .approved = bool_or(data, "approved"),
-                         .option = string_or(data, "option"),
-                         .by = by,
-                         .reason = string_or(data, "reason")});
-    } else {
-      log::warn("driver.unknown_request", {{"kind", request.kind}});
-    }
-  }
-
-  Task<> take_requests(RunId run) {
-    const auto requests = co_await store_.requests().pending(run);
-    for (const auto& request : requests) {
-      const auto actor = actors_.find(run);
-      if (actor == actors_.end()) co_return;
-      carry_out(*actor->second, request);
-      co_await store_.requests().done(request.id);
-    }
+    for (const auto& [run, actor] : actors_) actor->look_at_requests();
   }
 
   // Constant after construction.

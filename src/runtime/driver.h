@@ -63,6 +63,8 @@ struct DriverOptions {
   // Whether drive() goes on waiting where only a person can go on: for the answer to a gate, or for
   // the end of a pause.
   bool wait_when_paused = false;
+  // The same at gates only: for who asks them in place.
+  bool wait_at_gates = false;
 };
 
 // How driving a run ended.

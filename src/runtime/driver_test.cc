@@ -142,6 +142,38 @@ TEST_F(DriverTest, APromiseThatNothingResolvesFailsTheRunInsteadOfHanging) {
   wait(one->stop());
 }
 
+// The row of a request is done with after the commit of what it led to, and not before.
+TEST_F(DriverTest, AnAnswerOfADriverThatCouldNotRecordItIsTakenByTheNext) {
+  Recorder recorder;
+  auto one = driver(&recorder);
+  const auto run = create(*one, "return await step.approve('go', { title: 'Go?' });");
+  const auto waiting = wait(one->drive(run, false)).value();
+  EXPECT_EQ(waiting.status, store::RunStatus::waiting);
+  EXPECT_EQ(waiting.reason, "gate");
+  store::Request answer{.id = 0,
+                        .run = run,
+                        .kind = "gate",
+                        .data = {R"({"key":"go","approved":true,"by":"ada"})"},
+                        .at = clock.now()};
+  wait(store->requests().add(answer));
+
+  // From here on the first driver can commit nothing more.
+  const auto owner = wait(store->log().owner(run)).value();
+  const auto taken = wait(store->log().take_over(run, owner, "d_gone")).value();
+  EXPECT_FALSE(wait(one->drive(run, false)));
+  EXPECT_EQ(recorder.count<history::GateDecided>(), 0U);
+  EXPECT_EQ(wait(store->requests().pending(run)).size(), 1U);
+  wait(one->stop());
+
+  auto two = driver();
+  ASSERT_TRUE(wait(two->adopt(run)));
+  const auto driven = wait(two->drive(run, false)).value();
+  EXPECT_EQ(driven.status, store::RunStatus::completed) << driven.message;
+  EXPECT_NE(driven.result.text.find(R"("approved":true)"), std::string::npos);
+  EXPECT_TRUE(wait(store->requests().pending(run)).empty());
+  wait(two->stop());
+}
+
 TEST_F(DriverTest, ADriverWhoseRunWasTakenOverCanCommitNothingMore) {
   auto one = driver();
   const auto run = create(*one,

@@ -74,6 +74,7 @@ RunActor::RunActor(Services services, RunId run, store::Owner owner)
       news_(services_.executor),
       committing_(services_.executor),
       alarm_(services_.machine.make_alarm()),
+      requests_(services_.executor),
       commits_(services_.executor),
       attempts_(services_.executor, services_.machine, services_.slots,
                 [this](const StepKey& key, std::uint32_t attempt, steps::Outcome outcome) {
@@ -100,6 +101,7 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
   for (auto& [key, ticket] : queued_) services_.slots.leave(ticket);
   queued_.clear();
   co_await attempts_.leave();
+  co_await end_requests();
   co_await commits_.join();
   commit_.reset();
   services_.workers.evict(run_);
@@ -158,6 +160,8 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
     if (!paused) co_return tl::unexpected(paused.error());
   }
   if (!state_.paused) recover_open_steps();
+  takes_requests_ = true;
+  co_await take_requests();
   const auto ran = co_await run_until_end();
   if (!ran) co_return tl::unexpected(ran.error());
   co_return driven();
@@ -197,7 +201,8 @@ Task<Result<void>> RunActor::run_until_end() {
       if (done && !state_.paused) recover_open_steps();
     } else if (state_.paused && !is_anything_under_way() && !services_.options.wait_when_paused) {
       co_return Result<void>();
-    } else if (is_waiting_for_people_only() && !services_.options.wait_when_paused) {
+    } else if (is_waiting_for_people_only() && !services_.options.wait_when_paused &&
+               !services_.options.wait_at_gates) {
       co_return Result<void>();
     } else if (ending_ && attempts_.empty()) {
       done = co_await append_details({*std::exchange(ending_, std::nullopt)});

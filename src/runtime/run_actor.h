@@ -29,6 +29,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,9 @@ class RunActor final : public steps::StepHost {
 
   // Answers an open gate; nothing happens where it is not open any more.
   void decide_gate(history::GateDecided decision);
+
+  // Reads what others ask of the run, and carries it out.
+  void look_at_requests();
 
   // Makes drive() return as soon as it can, leaving processes and history as they are.
   void leave();
@@ -136,6 +140,12 @@ class RunActor final : public steps::StepHost {
   std::string gates_message() const;
   Time now();
 
+  // --- run_requests.cc: what others ask for.
+  Task<> take_requests();
+  Task<> done_with(std::vector<std::uint64_t> requests);
+  void carry_out(const store::Request& request);
+  Task<> end_requests();
+
   // --- run_code.cc: talking to the code.
   // The answer, or nothing: then pause_ says why the code cannot go on.
   Task<std::optional<history::Completion>> activate(std::vector<history::Job> jobs);
@@ -197,7 +207,10 @@ class RunActor final : public steps::StepHost {
   Wakeup news_;        // inbox, flags
   Wakeup committing_;  // committed_ or processed_ has moved
   std::unique_ptr<Alarm> alarm_;
-  std::optional<Commit> commit_;  // under way
+  bool takes_requests_ = false;             // while the run is driven
+  std::set<std::uint64_t> taken_requests_;  // ids of those carried out
+  std::optional<Commit> commit_;            // under way
+  TaskGroup requests_;
   TaskGroup commits_;
   Attempts attempts_;
 };

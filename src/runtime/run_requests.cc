@@ -1,0 +1,66 @@
+// What others ask of a run while it is driven: rows that outlive the process that made them
+// (store/requests.h).
+
+#include "base/log.h"
+#include "runtime/run_actor.h"
+
+#include <utility>
+
+namespace agentcmd::runtime {
+
+void RunActor::look_at_requests() {
+  if (!takes_requests_) return;  // drive() reads them when it has read the history
+  requests_.spawn("requests of " + run_.text, take_requests());
+}
+
+// Carries out what is asked; a row is done with only once what it led to is on disk, so that an
+// approval is not lost with the process that read it. What is carried out twice, because the
+// process died in between, is no longer current the second time.
+Task<> RunActor::take_requests() {
+  const auto pending = co_await services_.store.requests().pending(run_);
+  std::vector<std::uint64_t> taken;
+  for (const auto& request : pending) {
+    if (!taken_requests_.insert(request.id).second) continue;
+    carry_out(request);
+    taken.push_back(request.id);
+  }
+  if (!taken.empty()) requests_.spawn("done with requests", done_with(std::move(taken)));
+}
+
+Task<> RunActor::done_with(std::vector<std::uint64_t> requests) {
+  const auto mine = posted_;
+  while (processed_ < mine) co_await committing_.wait();
+  for (const auto id : requests) co_await services_.store.requests().done(id);
+}
+
+void RunActor::carry_out(const store::Request& request) {
+  const auto data = parse_trusted(request.data.text, "a request");
+  const auto by = string_or(data, "by", request.kind);
+  if (request.kind == "cancel") {
+    const bool known = state_.cancel_requested && request.at <= state_.cancel_requested_at;
+    if (!known) request_cancel(by);
+  } else if (request.kind == "pause") {
+    request_pause(by);
+  } else if (request.kind == "resume") {
+    request_resume(by);
+  } else if (request.kind == "gate") {
+    decide_gate({.key = {string_or(data, "key")},
+                 .approved = bool_or(data, "approved"),
+                 .option = string_or(data, "option"),
+                 .by = by,
+                 .reason = string_or(data, "reason")});
+  } else {
+    log::warn("run.unknown_request", {{"run", run_.text}, {"kind", request.kind}});
+  }
+}
+
+// No task of ours outlives the driving. With the run over, nobody will ask about its requests.
+Task<> RunActor::end_requests() {
+  takes_requests_ = false;
+  requests_.cancel();
+  co_await requests_.join();
+  if (!state_.end) co_return;
+  for (const auto id : taken_requests_) co_await services_.store.requests().done(id);
+}
+
+}  // namespace agentcmd::runtime
