@@ -140,7 +140,10 @@ TEST_F(BadInputTest, ADatabaseOfANewerVersionIsNotTouched) {
   ASSERT_EQ(sandbox.agentcmd({"run", "one"}).code, 0);
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((sandbox.home / "database.db").c_str(), &db), SQLITE_OK);
-  sqlite3_exec(db, "UPDATE schema_version SET version = 9999", nullptr, nullptr, nullptr);
+  sqlite3_exec(db,
+               "UPDATE schema_version SET version = 9999 WHERE version = "
+               "(SELECT max(version) FROM schema_version)",
+               nullptr, nullptr, nullptr);
   sqlite3_close(db);
   expect_clear(sandbox.agentcmd({"run", "one"}), 2, "newer");
 }
