@@ -30,6 +30,7 @@ class CommandLine {
     add_init();
     add_run();
     add_runs();
+    add_answers();
     add_definitions();
     add_config();
     add_version();
@@ -113,6 +114,14 @@ class CommandLine {
         ->type_name("scripted:FILE");
     json_flag(sub, v->json, "Print one JSON object a line as things happen");
     add_detach_and_quiet(sub, v->detach, v->quiet);
+    add_on_pause(sub, v->on_pause);
+  }
+
+  static void add_on_pause(CLI::App* sub, std::string& target) {
+    sub->add_option("--on-pause", target,
+                    "When only a person can go on: exit (the default; 4 at an approval, 5 when "
+                    "paused), or wait until somebody has")
+        ->check(CLI::IsMember({"exit", "wait"}));
   }
 
   void add_detach_and_quiet(CLI::App* sub, bool& detach, bool& quiet) {
@@ -149,7 +158,25 @@ class CommandLine {
     auto [resume, resume_value] = runs_command<RunsResumeCommand>(
         runs, "resume", "Go on with a run that was interrupted or paused");
     add_detach_and_quiet(resume, resume_value->detach, resume_value->quiet);
+    add_on_pause(resume, resume_value->on_pause);
+    runs_command<RunsPauseCommand>(runs, "pause", "Begin no further step; what runs goes on");
     runs_command<RunsCancelCommand>(runs, "cancel", "End a run, with its clean-up steps");
+  }
+
+  void add_answers() {
+    for (const bool approve : {true, false}) {
+      auto* sub = app_.add_subcommand(approve ? "approve" : "deny",
+                                      approve ? "Say yes where a run waits for approval"
+                                              : "Say no where a run waits for approval");
+      auto value = command<AnswerCommand>(sub);
+      value->approve = approve;
+      sub->add_option("RUN", value->run, "The run; a unique beginning of its id is enough")
+          ->required();
+      sub->add_option("STEP", value->step, "Which approval, where several are open");
+      sub->add_option("--option", value->option, "One of the options that it offers");
+      sub->add_option("--reason", value->reason, "Why; kept with the run")->type_name("TEXT");
+      json_flag(sub, value->json);
+    }
   }
 
   void add_list_options(CLI::App* sub, RunsListCommand& list) {

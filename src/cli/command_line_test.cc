@@ -58,6 +58,25 @@ TEST(CommandLine, RunsHasItsOwnCommands) {
   EXPECT_EQ(parsed_as<RunsCancelCommand>({"runs", "cancel", "r1"}).run, "r1");
 }
 
+TEST(CommandLine, ApproveAndDenyNameARunAndPerhapsAStep) {
+  const auto yes = parsed_as<AnswerCommand>(
+      {"approve", "r1", "ship/go", "--option", "a", "--reason", "it is time"});
+  EXPECT_TRUE(yes.approve);
+  EXPECT_EQ(yes.step, "ship/go");
+  EXPECT_EQ(yes.option, "a");
+  EXPECT_EQ(yes.reason, "it is time");
+  const auto no = parsed_as<AnswerCommand>({"deny", "r1"});
+  EXPECT_FALSE(no.approve);
+  EXPECT_EQ(no.step, "");
+  EXPECT_EQ(no.option, std::nullopt);
+}
+
+TEST(CommandLine, OnPauseExitsOrWaits) {
+  EXPECT_EQ(parsed_as<RunCommand>({"run", "x"}).on_pause, "exit");
+  EXPECT_EQ(parsed_as<RunsResumeCommand>({"runs", "resume", "r1", "--on-pause", "wait"}).on_pause,
+            "wait");
+}
+
 TEST(CommandLine, DefinitionsListAndCheckDiffer) {
   EXPECT_FALSE(parsed_as<DefinitionsCommand>({"definitions", "list"}).check);
   EXPECT_TRUE(parsed_as<DefinitionsCommand>({"definitions", "check"}).check);

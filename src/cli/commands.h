@@ -37,6 +37,7 @@ struct RunCommand {
   bool json = false;
   bool detach = false;
   bool quiet = false;
+  std::string on_pause = "exit";
 };
 
 struct RunsListCommand {
@@ -68,10 +69,26 @@ struct RunsResumeCommand {
   bool json = false;
   bool detach = false;
   bool quiet = false;
+  std::string on_pause = "exit";
 };
 
 struct RunsCancelCommand {
   std::string run;
+  bool json = false;
+};
+
+struct RunsPauseCommand {
+  std::string run;
+  bool json = false;
+};
+
+// approve and deny.
+struct AnswerCommand {
+  std::string run;
+  std::string step;  // empty: the only gate that is open
+  bool approve = true;
+  std::optional<std::string> option;
+  std::string reason;
   bool json = false;
 };
 
@@ -81,8 +98,9 @@ struct DefinitionsCommand {
   bool json = false;
 };
 
-using Command = std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand,
-                             RunsListCommand, RunsShowCommand, RunsLogsCommand, RunsHistoryCommand,
-                             RunsResumeCommand, RunsCancelCommand, DefinitionsCommand>;
+using Command =
+    std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand,
+                 RunsShowCommand, RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand,
+                 RunsCancelCommand, RunsPauseCommand, AnswerCommand, DefinitionsCommand>;
 
 }  // namespace agentcmd::cli

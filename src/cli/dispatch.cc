@@ -20,6 +20,8 @@ struct Carry {
   }
   Task<int> operator()(RunsResumeCommand& command) const { return resume_run(services, command); }
   Task<int> operator()(RunsCancelCommand& command) const { return cancel_run(services, command); }
+  Task<int> operator()(RunsPauseCommand& command) const { return pause_run(services, command); }
+  Task<int> operator()(AnswerCommand& command) const { return answer_gate(services, command); }
   Task<int> operator()(DefinitionsCommand& command) const {
     return list_definitions(services, command);
   }

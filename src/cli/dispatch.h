@@ -25,6 +25,8 @@ Task<int> show_logs(Services& services, RunsLogsCommand command);
 Task<int> show_history(Services& services, RunsHistoryCommand command);
 Task<int> resume_run(Services& services, RunsResumeCommand command);
 Task<int> cancel_run(Services& services, RunsCancelCommand command);
+Task<int> pause_run(Services& services, RunsPauseCommand command);
+Task<int> answer_gate(Services& services, AnswerCommand command);
 Task<int> list_definitions(Services& services, DefinitionsCommand command);
 
 // Any of those that need the loop.

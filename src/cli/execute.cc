@@ -6,6 +6,7 @@
 #include "cli/detach.h"
 #include "cli/dispatch.h"
 #include "cli/exit_code.h"
+#include "cli/gate_prompt.h"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
@@ -46,33 +47,41 @@ class Execution {
         view_(view),
         run_(std::move(run)),
         signals_(services.executor),
+        prompt_(services, view, run_),
         tasks_(services.executor),
         changed_(services.executor) {
     signals_.add(SIGINT);
     signals_.add(SIGTERM);
     // Started by nohup, it has no terminal to lose.
     if (!is_ignored(SIGHUP)) signals_.add(SIGHUP);
+    view_.on_event([this](const history::Event& event) { committed(event); });
   }
+  ~Execution() { view_.on_event(nullptr); }
+  Execution(const Execution&) = delete;
+  Execution& operator=(const Execution&) = delete;
 
   Task<int> run(bool resume) {
     tasks_.spawn("run.signals", watch_signals());
     tasks_.spawn("run.animate", view_.animate());
     tasks_.spawn("run.stdout", services_.output.drain_out());
     tasks_.spawn("run.stderr", services_.output.drain_err());
+    if (services_.can_ask) tasks_.spawn("run.ask", ask_gates());
+    for (const auto& [key, gate] : view_.facts().waiting.gates) announce(gate);
     do {
       driven_.reset();
       tasks_.spawn("run.drive", drive(resume));
-      while (!driven_ && !fault_ && leaving_ == 0) co_await changed_.wait();
+      while (!driven_ && !fault_ && !is_left()) co_await changed_.wait();
       resume = true;
     } while (co_await is_to_be_repeated());
-    if (leaving_ != 0) co_await driver_.stop();
+    if (is_left()) co_await driver_.stop();
     tasks_.cancel();
     co_await tasks_.join();
-    if (fault_ && leaving_ == 0) {
+    if (fault_ && !is_left()) {
       view_.close();
       std::rethrow_exception(fault_);
     }
-    co_return leaving_ != 0 ? left() : ended();
+    if (leaving_ != 0) co_return left();
+    co_return is_left() ? left_at_gate() : ended();
   }
 
  private:
@@ -86,6 +95,32 @@ class Execution {
     changed_.notify();
   }
 
+  bool is_left() const { return leaving_ != 0 || prompt_.is_taken_back(); }
+
+  Task<> ask_gates() {
+    co_await prompt_.ask();
+    changed_.notify();
+  }
+
+  // Who waits where nobody can be asked says what for, and how to answer.
+  void announce(const OpenGate& gate) {
+    if (services_.can_ask || !services_.wait_when_paused) return;
+    view_.notice(fmt::format("Waiting for approval '{}': {}\n  {}\n  {}", gate.key.text, gate.title,
+                             approve_command(run_, gate), deny_command(run_, gate)));
+  }
+
+  void committed(const history::Event& event) {
+    prompt_.look();
+    if (const auto* opened = std::get_if<history::GateOpened>(&event.detail)) {
+      announce(view_.facts().waiting.gates.at(opened->key));
+    }
+    const auto* paused = std::get_if<history::RunPaused>(&event.detail);
+    if (paused != nullptr && services_.wait_when_paused) {
+      view_.notice(fmt::format("Paused; waiting. {}\n  agentcmd runs resume {}", paused->message,
+                               run_.text));
+    }
+  }
+
   Task<> watch_signals() {
     while (leaving_ == 0) {
       const int signal = co_await signals_.async_wait(use_task);
@@ -94,6 +129,8 @@ class Execution {
       } else if (signal == SIGINT && asking_) {
         asking_ = false;
         changed_.notify();
+      } else if (signal == SIGINT && prompt_.is_asking()) {
+        prompt_.take_back();
       } else if (signal == SIGINT && !cancelling_) {
         cancelling_ = true;
         view_.notice(
@@ -145,6 +182,14 @@ class Execution {
     return static_cast<int>(leaving_ == SIGINT ? ExitCode::interrupted : ExitCode::terminated);
   }
 
+  int left_at_gate() {
+    Ending ending;
+    ending.run = run_;
+    ending.status = store::RunStatus::waiting;
+    view_.finish(ending);
+    return static_cast<int>(ExitCode::gated);
+  }
+
   int ended() {
     const auto& driven = *driven_;
     if (!driven) {
@@ -162,6 +207,7 @@ class Execution {
   ExitCode exit_code_of(store::RunStatus status) const {
     if (status == store::RunStatus::completed) return ExitCode::ok;
     if (status == store::RunStatus::paused) return ExitCode::paused;
+    if (status == store::RunStatus::waiting) return ExitCode::gated;
     const bool by_us = status == store::RunStatus::cancelled && cancelling_;
     return by_us ? ExitCode::interrupted : ExitCode::failed;
   }
@@ -173,6 +219,7 @@ class Execution {
   const history::RunId run_;
 
   asio::signal_set signals_;
+  GatePrompt prompt_;
   std::optional<Result<runtime::Driven>> driven_;
   std::exception_ptr fault_;
   bool cancelling_ = false;

@@ -8,7 +8,8 @@
 namespace agentcmd::cli {
 
 // Drives the run to its end, pause, or a signal:
-//   SIGINT   cancels with clean-up; a second one leaves the run as it is, resumable
+//   SIGINT   takes back the question where a gate is asked, and leaves the run waiting; else it
+//            cancels with clean-up; a second one leaves the run as it is, resumable
 //   SIGTERM  leaves the run as it is
 //   SIGHUP   detaches: goes on, and writes to the run's log
 // Returns how to exit. The view has been told the ending.

@@ -8,6 +8,8 @@ namespace agentcmd::cli {
 
 bool is_interrupted(const Services& services, const store::RunRow& run) {
   const bool is_live = !store::is_terminal(run.status) && run.status != store::RunStatus::paused;
+  // At a gate it waits for a person in any case.
+  if (run.status == store::RunStatus::waiting && run.at_gate) return false;
   return is_live && !runtime::is_driver_alive(services.home, run.driver);
 }
 

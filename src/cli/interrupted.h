@@ -1,5 +1,6 @@
 #pragma once
-// Runs that nobody executes although they have not ended: their driver is gone.
+// Runs that nobody executes although they have not ended and wait for no person: their driver is
+// gone.
 
 #include "async/task.h"
 #include "cli/services.h"

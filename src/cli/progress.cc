@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "cli/run_facts.h"
 #include "cli/text_width.h"
 
 #include <fmt/format.h>
@@ -41,7 +42,25 @@ std::string first_line_of(const history::Failure& failure) {
   return failure.message.empty() ? failure.name : first_line(failure.message);
 }
 
+std::string until(Time timeout_at) {
+  return timeout_at == Time() ? "" : ", until " + to_iso8601(timeout_at);
+}
+
+std::string decision_of(const history::GateDecided& decided) {
+  if (decided.timed_out) return "nobody decided in time";
+  auto text = fmt::format("{} by {}", decided.approved ? "approved" : "denied", decided.by);
+  if (!decided.option.empty()) text += " (" + decided.option + ")";
+  if (!decided.reason.empty()) text += ": " + decided.reason;
+  return first_line(text);
+}
+
 }  // namespace
+
+std::string progress_text(const Json& details) {
+  constexpr std::size_t width_max = 60;
+  const auto text = details.is_string() ? details.get<std::string>() : to_text(details);
+  return cut_to_width(first_line(text), width_max);
+}
 
 std::vector<std::string> Progress::on_event(const history::Event& event) {
   auto lines = lines_of(event);
@@ -62,10 +81,28 @@ void Progress::remember(const history::Event& event) {
     begun.running = true;
   };
   if (const auto* scheduled = std::get_if<history::StepScheduled>(&detail)) {
-    steps_[scheduled->key] = {scheduled->type, scheduled->name, scheduled->phase, event.at, false};
+    know(scheduled->key, scheduled->type, scheduled->name, scheduled->phase);
   } else if (const auto* timer = std::get_if<history::TimerStarted>(&detail)) {
-    steps_[timer->key] = {"sleep", timer->name, timer->phase, event.at, false};
+    know(timer->key, "sleep", timer->name, timer->phase);
     begins(timer->key);
+  } else if (const auto* wait = std::get_if<history::WaitStarted>(&detail)) {
+    know(wait->key, "waitForEvent", wait->name, wait->phase);
+    begins(wait->key);
+  } else if (const auto* gate = std::get_if<history::GateOpened>(&detail)) {
+    know(gate->key, "approve", gate->name, gate->phase);
+    begins(gate->key);
+  } else if (const auto* matched = std::get_if<history::WaitMatched>(&detail)) {
+    ends(matched->key);
+  } else if (const auto* late = std::get_if<history::WaitTimedOut>(&detail)) {
+    ends(late->key);
+  } else if (const auto* given_up = std::get_if<history::WaitCancelled>(&detail)) {
+    ends(given_up->key);
+  } else if (const auto* decided = std::get_if<history::GateDecided>(&detail)) {
+    ends(decided->key);
+  } else if (const auto* withdrawn = std::get_if<history::GateCancelled>(&detail)) {
+    ends(withdrawn->key);
+  } else if (const auto* said = std::get_if<history::StepCheckpoint>(&detail)) {
+    if (const auto told = progress_in(*said)) step(said->key).progress = progress_text(*told);
   } else if (const auto* started = std::get_if<history::StepStarted>(&detail)) {
     begins(started->key);
   } else if (const auto* completed = std::get_if<history::StepCompleted>(&detail)) {
@@ -122,11 +159,29 @@ std::vector<std::string> Progress::step_lines(const history::Event& event) {
                                                       : fmt::format("({})", begun.type)))};
   }
   if (const auto* timer = std::get_if<history::TimerStarted>(&detail)) {
-    return {fmt::format("{}{} {} {}", indent(timer->phase),
-                        style_.paint(Tint::cyan, style_.sign(Sign::step)), printable(timer->name),
-                        style_.paint(Tint::dim, "sleeps until " + to_iso8601(timer->fire_at)))};
+    return {begun_line(timer->name, timer->phase, "sleeps until " + to_iso8601(timer->fire_at))};
   }
-  if (const auto* completed = std::get_if<history::StepCompleted>(&detail)) {
+  if (const auto* wait = std::get_if<history::WaitStarted>(&detail)) {
+    return {begun_line(
+        wait->name, wait->phase,
+        fmt::format("waits for event {}{}", printable(wait->event), until(wait->timeout_at)))};
+  }
+  if (const auto* gate = std::get_if<history::GateOpened>(&detail)) {
+    const auto said = parse_json(gate->gate.text, "gate");
+    const auto title = said ? first_line(string_or(*said, "title")) : std::string();
+    return {begun_line(gate->name, gate->phase,
+                       fmt::format("waits for approval: {}{}", title, until(gate->timeout_at)))};
+  }
+  if (const auto* matched = std::get_if<history::WaitMatched>(&detail)) {
+    lines.push_back(step_ended(matched->key, event.at, Sign::ok, Tint::green, ""));
+  } else if (const auto* late = std::get_if<history::WaitTimedOut>(&detail)) {
+    lines.push_back(
+        step_ended(late->key, event.at, Sign::stopped, Tint::yellow, "no event in time"));
+  } else if (const auto* decided = std::get_if<history::GateDecided>(&detail)) {
+    const bool yes = decided->approved;
+    lines.push_back(step_ended(decided->key, event.at, yes ? Sign::ok : Sign::bad,
+                               yes ? Tint::green : Tint::red, decision_of(*decided)));
+  } else if (const auto* completed = std::get_if<history::StepCompleted>(&detail)) {
     rest_of_output(completed->key, lines);
     const bool good = completed->success;
     lines.push_back(step_ended(completed->key, event.at, good ? Sign::ok : Sign::bad,
@@ -172,6 +227,21 @@ std::vector<std::string> Progress::note_lines(const history::Event& event) {
     lines.push_back(fmt::format("{}{} {}", indent(logged->phase), sign, printable(line)));
   }
   return lines;
+}
+
+std::string Progress::begun_line(std::string_view name, std::string_view phase,
+                                 std::string_view what) const {
+  return fmt::format("{}{} {} {}", indent(phase), style_.paint(Tint::cyan, style_.sign(Sign::step)),
+                     printable(name), style_.paint(Tint::dim, what));
+}
+
+void Progress::know(const history::StepKey& key, std::string type, std::string name,
+                    std::string phase) {
+  Step known;
+  known.type = std::move(type);
+  known.name = std::move(name);
+  known.phase = std::move(phase);
+  steps_[key] = std::move(known);
 }
 
 std::string Progress::step_ended(const history::StepKey& key, Time at, Sign sign, Tint tint,
@@ -246,7 +316,9 @@ std::string Progress::status(Time now, std::size_t frame) const {
   for (const auto& key : running_) {
     const auto& one = steps_.at(key);
     const auto for_so_long = std::max(now - one.started, Milliseconds(0));
-    words.push_back(fmt::format("{} {}", printable(one.name), format_duration(for_so_long)));
+    auto word = fmt::format("{} {}", printable(one.name), format_duration(for_so_long));
+    if (!one.progress.empty()) word += " " + one.progress;
+    words.push_back(std::move(word));
   }
   const auto text = words.empty() ? std::string("working") : join(words, ", ");
   return fmt::format("{} {}", style_.paint(Tint::cyan, spinner),

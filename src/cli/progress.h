@@ -14,6 +14,9 @@
 
 namespace agentcmd::cli {
 
+// What a closure told progress(), in few words.
+std::string progress_text(const Json& details);
+
 class Progress {
  public:
   explicit Progress(Style style) : style_(style) {}
@@ -40,12 +43,16 @@ class Progress {
     std::string name;
     std::string phase;
     Time started;
+    std::string progress;  // what it said last
     bool running = false;
   };
 
   std::vector<std::string> lines_of(const history::Event& event);
   std::vector<std::string> step_lines(const history::Event& event);
   std::vector<std::string> note_lines(const history::Event& event);
+  std::string begun_line(std::string_view name, std::string_view phase,
+                         std::string_view what) const;
+  void know(const history::StepKey& key, std::string type, std::string name, std::string phase);
   std::string step_ended(const history::StepKey& key, Time at, Sign sign, Tint tint,
                          std::string_view more);
   std::string output_prefix(const history::StepKey& key) const;

@@ -55,6 +55,45 @@ TEST(Progress, OnATerminalTheStatusLineShowsWhatRuns) {
   EXPECT_EQ(progress.status(from_millis(6000), 1), "⠙ working");
 }
 
+TEST(Progress, AGateSaysWhatItAsksAndWhoDecided) {
+  Progress progress({});
+  const history::StepKey gate{"ship/go"};
+  EXPECT_EQ(progress.on_event(at(0, history::GateOpened{.key = gate,
+                                                        .name = "go",
+                                                        .phase = "ship",
+                                                        .timeout_at = from_millis(5000),
+                                                        .gate = {R"({"title":"Ship?"})"}})),
+            Lines{"  • go waits for approval: Ship?, until 1970-01-01T00:00:05.000Z"});
+  EXPECT_EQ(progress.status(from_millis(2000), 0), "⠋ go 2.0 s");
+  EXPECT_EQ(progress.on_event(at(3000, history::GateDecided{.key = gate,
+                                                            .approved = true,
+                                                            .timed_out = false,
+                                                            .option = "now",
+                                                            .by = "ada",
+                                                            .reason = "green"})),
+            Lines{"  ✓ go  3.0 s  approved by ada (now): green"});
+  EXPECT_EQ(progress.status(from_millis(4000), 0), "⠋ working");
+}
+
+TEST(Progress, AWaitNamesItsEventAndEndsWithIt) {
+  Progress progress({});
+  const history::WaitStarted wait{
+      .key = {"merged"}, .name = "merged", .phase = {}, .event = "pull/merged", .timeout_at = {}};
+  EXPECT_EQ(progress.on_event(at(0, wait)), Lines{"• merged waits for event pull/merged"});
+  EXPECT_EQ(progress.on_event(at(1000, history::WaitMatched{{"merged"}, "7"})),
+            Lines{"✓ merged  1.0 s"});
+  progress.on_event(at(2000, wait));
+  EXPECT_EQ(progress.on_event(at(2000, history::WaitTimedOut{{"merged"}})),
+            Lines{"– merged  0 ms  no event in time"});
+}
+
+TEST(Progress, TheStatusLineShowsWhatAClosureSaysOfItsProgress) {
+  auto progress = started(live());
+  progress.on_event(
+      at(2000, history::StepCheckpoint{key(), 1, {R"({"progress":"{\"done\":3}"})"}}));
+  EXPECT_EQ(progress.status(from_millis(4200), 0), "⠋ run-tests 3.2 s {\"done\":3}");
+}
+
 TEST(Progress, TheStatusLineFitsTheTerminal) {
   auto progress = started(live());
   const history::StepKey other{"implement/another-step-with-a-long-name"};

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/text.h"
 #include "cli/arguments_file.h"
+#include "cli/ask_driver.h"
 #include "cli/detach.h"
 #include "cli/dispatch.h"
 #include "cli/execute.h"
@@ -67,6 +68,9 @@ Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& v
 Task<int> with_driver(Services& services, ViewKind kind, Target target) {
   // In the background there is a log, not a reader who might stand still.
   if (services.detached == nullptr) services.output.stop_waiting();
+  const bool for_people = kind == ViewKind::people || kind == ViewKind::quiet;
+  services.can_ask = for_people && services.detached == nullptr &&
+                     services.output.out_is_terminal() && isatty(STDIN_FILENO) == 1;
   const auto view = make_run_view(kind, services.output, services.clock);
   auto driver =
       co_await runtime::start_driver(services.executor, services.store(), services.clock,
@@ -190,10 +194,39 @@ Task<store::RunRow> wait_for_end(Services& services, store::RunRow row) {
   co_return row;
 }
 
+// A pause that was asked for while nobody executed the run is over with the wish to go on.
+Task<> drop_pauses(Services& services, history::RunId run) {
+  auto& requests = services.store().requests();
+  for (const auto& request : co_await requests.pending(run)) {
+    if (request.kind == "pause") co_await requests.done(request.id);
+  }
+}
+
+// The process that waits in the pause goes on with the run.
+Task<int> resume_elsewhere(Services& services, store::RunRow row, bool json) {
+  const auto asked = co_await ask_driver(services, row.id, "resume",
+                                         {{"by", fmt::format("runs resume ({})", user_name())}});
+  if (asked != Asked::carried_out) {
+    co_return refuse(services,
+                     {ErrorCode::unavailable,
+                      fmt::format("the process that executed run {} did not take the request; try "
+                                  "again",
+                                  row.id.text)},
+                     ExitCode::failed);
+  }
+  if (json) {
+    services.output.out(to_text({{"id", row.id.text}, {"resumed", true}}) + "\n");
+  } else {
+    services.output.out(fmt::format("{} goes on in the process that drives it\n", row.id.text));
+  }
+  co_return static_cast<int>(ExitCode::ok);
+}
+
 }  // namespace
 
 Task<int> run_workflow(Services& services, RunCommand command) {
   const auto kind = view_kind(command.json, command.quiet);
+  services.wait_when_paused = command.on_pause == "wait";
   auto run = co_await prepare_run(services, std::move(command));
   if (!run) co_return refuse(services, run.error());
   co_return co_await with_driver(services, kind, *std::move(run));
@@ -210,6 +243,12 @@ Task<int> resume_run(Services& services, RunsResumeCommand command) {
                      "run {}",
                      row->id.text, store::to_string(row->status), shell_quoted(row->definition))});
   }
+  const bool is_driven = runtime::is_driver_alive(services.home, row->driver);
+  if (row->status == store::RunStatus::paused && is_driven) {
+    co_return co_await resume_elsewhere(services, *row, command.json);
+  }
+  co_await drop_pauses(services, row->id);
+  services.wait_when_paused = command.on_pause == "wait";
   co_return co_await with_driver(services, view_kind(command.json, command.quiet), row->id);
 }
 

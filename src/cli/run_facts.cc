@@ -4,8 +4,17 @@
 
 namespace agentcmd::cli {
 
+std::optional<Json> progress_in(const history::StepCheckpoint& checkpoint) {
+  const auto data = parse_json(checkpoint.data.text, "checkpoint");
+  if (!data || !data->is_object() || !data->contains("progress")) return std::nullopt;
+  const auto details = parse_json(string_or(*data, "progress"), "progress");
+  if (!details) return std::nullopt;
+  return *details;
+}
+
 void RunFacts::apply(const history::Event& event) {
   const auto& detail = event.detail;
+  waiting.apply(detail);
   if (history::is_end(detail)) ended = event.at;
   if (const auto* run = std::get_if<history::RunCreated>(&detail)) {
     created(*run);
@@ -19,6 +28,8 @@ void RunFacts::apply(const history::Event& event) {
   } else if (const auto* updated = std::get_if<history::RunUpdated>(&detail)) {
     const auto fields = parse_json(updated->fields.text, "RunUpdated");
     if (fields && fields->is_object()) updated_fields(*fields);
+  } else if (const auto* said = std::get_if<history::StepCheckpoint>(&detail)) {
+    if (auto told = progress_in(*said)) progress[said->key] = *std::move(told);
   } else if (const auto* done = std::get_if<history::RunCompleted>(&detail)) {
     result = done->result;
   } else if (const auto* failed = std::get_if<history::RunFailed>(&detail)) {

@@ -2,6 +2,7 @@
 // What a run's history says about it that people ask for at its end: outcome, workspace, artifacts.
 // A fold over the events, in order.
 
+#include "cli/waiting.h"
 #include "history/event.h"
 
 #include <map>
@@ -31,6 +32,9 @@ struct AgentUse {
   Json cost_usd;
 };
 
+// What a closure has told progress().
+std::optional<Json> progress_in(const history::StepCheckpoint& checkpoint);
+
 class RunFacts {
  public:
   void apply(const history::Event& event);
@@ -47,6 +51,8 @@ class RunFacts {
   std::optional<history::Failure> failure;
   std::string paused_reason;  // empty unless paused now
   std::string paused_message;
+  Waiting waiting;                            // what is open now
+  std::map<history::StepKey, Json> progress;  // what running closures said last
   std::optional<Time> begun;
   std::optional<Time> ended;
 

@@ -90,6 +90,7 @@ Json run_document(const store::RunRow& run, bool interrupted,
   document["request"] = payload_or_null(run.request);
   document["result"] = payload_or_null(run.result);
   document["error"] = error_of(run, facts);
+  document["waiting"] = facts.waiting.to_json();
   document["steps"] = Json::array();
   for (const auto& step : steps) {
     auto entry = to_json(step);
@@ -97,6 +98,9 @@ Json run_document(const store::RunRow& run, bool interrupted,
       entry["agent"] = {{"session_id", text_or_null(agent->second.session_id)},
                         {"usage", agent->second.usage},
                         {"cost_usd", agent->second.cost_usd}};
+    }
+    if (const auto said = facts.progress.find(step.key); said != facts.progress.end()) {
+      entry["progress"] = said->second;
     }
     document["steps"].push_back(std::move(entry));
   }

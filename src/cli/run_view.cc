@@ -2,6 +2,7 @@
 
 #include "async/deadline.h"
 #include "base/text.h"
+#include "cli/gate_answer.h"
 #include "cli/progress.h"
 #include "history/codec.h"
 
@@ -49,10 +50,19 @@ class PeopleView final : public RunView {
 
   void detached() override { progress_.set_style(style_of(output_)); }
 
+  void ask(const OpenGate& gate) override {
+    question_ = question_prompt(gate);
+    auto text = progress_.style().live && !quiet_ ? std::string(erase_line) : "";
+    for (const auto& line : question_lines(gate, progress_.style())) text += line + "\n";
+    output_.out(text + question_);
+  }
+  void asked() override { question_.clear(); }
+
   Task<> animate() override {
     for (;; ++frame_) {
       co_await sleep_until(deadline_in(frame_time));
-      if (is_live() && output_.is_idle()) output_.out(std::string(erase_line) + status());
+      const bool moves = is_live() && question_.empty();
+      if (moves && output_.is_idle()) output_.out(std::string(erase_line) + status());
     }
   }
 
@@ -93,6 +103,7 @@ class PeopleView final : public RunView {
   std::string printable_name() const { return to_utf8(facts().name); }
 
   std::string status() {
+    if (!question_.empty()) return question_;
     auto style = progress_.style();
     style.width = output_.width();
     progress_.set_style(style);
@@ -115,6 +126,7 @@ class PeopleView final : public RunView {
   const bool quiet_;
   Progress progress_;
   std::size_t frame_ = 0;
+  std::string question_;  // not empty while it is asked
   bool finished_ = false;
 };
 
@@ -130,6 +142,8 @@ class JsonView final : public RunView {
   }
   void close() override {}
   void detached() override {}
+  void ask(const OpenGate&) override {}
+  void asked() override {}
   Task<> animate() override { co_return; }
 
  protected:
@@ -188,6 +202,7 @@ void RunView::committed(const history::RunId& run, const history::Event& event) 
   facts_.apply(event);
   if (output_.has_room()) mention_left_out(run);
   shown(run, event);
+  if (listener_) listener_(event);
 }
 
 void RunView::output(const history::RunId& run, const history::StepKey& step,
@@ -238,6 +253,7 @@ std::string result_line(const Ending& ending, const RunFacts& facts) {
   for (const auto& [field, value] : facts.updates.items()) {
     if (!run.contains(field)) run[field] = value;
   }
+  if (ending.status == store::RunStatus::waiting) run["waiting"] = facts.waiting.to_json();
   const auto merge = merge_command(facts);
   if (!merge.empty()) run["merge_command"] = merge;
   // The workflow's result is spliced in as it was stored.

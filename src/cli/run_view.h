@@ -10,6 +10,7 @@
 #include <boost/asio/any_io_executor.hpp>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,6 +36,13 @@ class RunView : public runtime::Observer {
   virtual void close() = 0;
   // The terminal is gone or given up; what follows goes to a file.
   virtual void detached() = 0;
+  // Shows a question and waits below it, with nothing that moves, until asked().
+  virtual void ask(const OpenGate& gate) = 0;
+  virtual void asked() = 0;
+  // Called with each event, when it has been shown.
+  void on_event(std::function<void(const history::Event&)> listener) {
+    listener_ = std::move(listener);
+  }
   // Keeps what moves on the screen moving, until it is cancelled.
   virtual Task<> animate() = 0;
 
@@ -59,6 +67,7 @@ class RunView : public runtime::Observer {
   void mention_left_out(const history::RunId& run);
 
   RunFacts facts_;
+  std::function<void(const history::Event&)> listener_;
   std::size_t left_out_ = 0;  // bytes, not mentioned yet
 };
 

@@ -5,6 +5,7 @@
 #include "cli/dispatch.h"
 #include "cli/exit_code.h"
 #include "cli/interrupted.h"
+#include "cli/progress.h"
 #include "cli/run_json.h"
 #include "cli/summary.h"
 #include "cli/text_width.h"
@@ -44,13 +45,33 @@ std::string status_of(const store::RunRow& run, bool interrupted) {
   return interrupted ? "interrupted" : std::string(store::to_string(run.status));
 }
 
-void print_run_line(Services& services, const store::RunRow& run) {
+// "approval 'deploy', timer 'nap'"
+std::string waits_for(const std::vector<store::StepRow>& steps) {
+  std::vector<std::string> waits;
+  for (const auto& step : steps) {
+    if (step.status != store::StepStatus::waiting) continue;
+    const auto kind = step.type == "approve"        ? "approval"
+                      : step.type == "waitForEvent" ? "event"
+                      : step.type == "sleep"        ? "timer"
+                                                    : "another attempt of";
+    waits.push_back(fmt::format("{} '{}'", kind, step.name));
+  }
+  return join(waits, ", ");
+}
+
+Task<std::string> waits_of(Services& services, store::RunRow run) {
+  if (run.status != store::RunStatus::waiting) co_return "";
+  co_return waits_for(co_await services.store().catalog().steps(run.id));
+}
+
+void print_run_line(Services& services, const store::RunRow& run, const std::string& waits) {
   const auto status = status_of(run, is_interrupted(services, run));
   auto line =
       fmt::format("{}  {}  {}  {}  {}", run.id.text, padded(status, 11), padded(run.definition, 20),
                   to_iso8601(run.created_at).substr(0, 19),
                   padded(duration_of(run.started_at, run.ended_at, services.clock.now()), 8));
   if (run.name != run.definition) line += "  " + printable(run.name);
+  if (!waits.empty()) line += "  waits for " + printable(waits);
   services.output.line(line);
 }
 
@@ -70,13 +91,16 @@ std::string_view sign_of(store::StepStatus status, bool success) {
   return "";
 }
 
-void print_step(Services& services, const store::StepRow& step) {
+void print_step(Services& services, const store::StepRow& step, const RunFacts& facts) {
   auto line = fmt::format(
       "  {}  {}  {}  {}", padded(sign_of(step.status, step.success), 10), padded(step.type, 9),
       padded(duration_of(step.started_at, step.ended_at, services.clock.now()), 8),
       printable(step.key.text));
   if (step.attempts > 1) line += fmt::format("  ({} attempts)", step.attempts);
   if (!step.error.empty()) line += "  " + printable(step.error);
+  if (const auto said = facts.progress.find(step.key); said != facts.progress.end()) {
+    line += "  " + progress_text(said->second);
+  }
   services.output.line(line);
 }
 
@@ -102,7 +126,7 @@ void print_run(Services& services, const store::RunRow& run,
     output.line(fmt::format("  phase     {}", run.phase));
   }
   if (!steps.empty()) output.line("steps");
-  for (const auto& step : steps) print_step(services, step);
+  for (const auto& step : steps) print_step(services, step, facts);
   Style style;
   style.color = output.has_color();
   style.unicode = output.has_unicode();
@@ -134,10 +158,15 @@ Task<int> list_runs(Services& services, RunsListCommand command) {
   const auto runs = co_await services.store().catalog().runs(std::move(filter));
   if (command.json) {
     Json all = Json::array();
-    for (const auto& run : runs) all.push_back(to_json(run, is_interrupted(services, run)));
+    for (const auto& run : runs) {
+      auto entry = to_json(run, is_interrupted(services, run));
+      const auto waits = co_await waits_of(services, run);
+      entry["waits_for"] = waits.empty() ? Json() : Json(waits);
+      all.push_back(std::move(entry));
+    }
     services.output.out(to_pretty_text(all) + "\n");
   } else {
-    for (const auto& run : runs) print_run_line(services, run);
+    for (const auto& run : runs) print_run_line(services, run, co_await waits_of(services, run));
     if (runs.empty()) services.output.err("No runs yet. Start one: agentcmd run DEFINITION\n");
   }
   co_await mention_interrupted(services);

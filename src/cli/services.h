@@ -42,6 +42,8 @@ struct Services {
   std::vector<Secret> secrets;
   std::vector<SettingRow> settings;
   bool json = false;                   // of the command: what errors are on stdout
+  bool wait_when_paused = false;       // --on-pause wait
+  bool can_ask = false;                // on the terminal, what only a person can decide
   DetachedReport* detached = nullptr;  // set in the background process of --detach
   std::unique_ptr<store::Store> opened;
   bool run_started =
@@ -55,7 +57,9 @@ struct Services {
             .libexec = libexec,
             .environment = environment,
             .secrets = secrets,
-            .observer = observer};
+            .observer = observer,
+            .wait_when_paused = wait_when_paused,
+            .wait_at_gates = can_ask};
   }
 };
 

@@ -6,8 +6,9 @@ namespace agentcmd::cli {
 namespace {
 
 constexpr std::array<std::string_view, 7> codes{"", "1", "2", "31", "32", "33", "36"};
-constexpr std::array<std::string_view, 9> signs{"▸", "•", "✓", "✗", "!", "↻", "–", "│", "i"};
-constexpr std::array<std::string_view, 9> ascii_signs{">", "*", "+", "x", "!", "~", "-", "|", "i"};
+constexpr std::array<std::string_view, 10> signs{"▸", "•", "✓", "✗", "!", "↻", "–", "│", "i", "?"};
+constexpr std::array<std::string_view, 10> ascii_signs{">", "*", "+", "x", "!",
+                                                       "~", "-", "|", "i", "?"};
 
 }  // namespace
 

@@ -8,7 +8,7 @@
 namespace agentcmd::cli {
 
 enum class Tint { plain, bold, dim, red, green, yellow, cyan };
-enum class Sign { phase, step, ok, bad, warn, again, stopped, bar, note };
+enum class Sign { phase, step, ok, bad, warn, again, stopped, bar, note, asks };
 
 struct Style {
   bool color = false;

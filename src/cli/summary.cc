@@ -26,9 +26,10 @@ Headline headline(const Ending& ending) {
       return {Sign::stopped, Tint::yellow, "Paused"};
     case store::RunStatus::failed:
       return {Sign::bad, Tint::red, "Failed"};
+    case store::RunStatus::waiting:
+      return {Sign::asks, Tint::yellow, "Waiting"};
     case store::RunStatus::queued:
     case store::RunStatus::running:
-    case store::RunStatus::waiting:
       return {Sign::step, Tint::cyan, std::string(store::to_string(ending.status))};
   }
   return {Sign::step, Tint::plain, ""};
@@ -69,6 +70,16 @@ std::string failure_text(const Ending& ending, const RunFacts& facts) {
   auto text = facts.failure->message;
   if (!facts.failure->stack.empty()) text += "\n" + facts.failure->stack;
   return text;
+}
+
+void add_waiting(Lines& lines, const history::RunId& run, const Waiting& waiting) {
+  for (const auto& line : waiting.lines()) lines.add("waits for", line);
+  for (const auto& [key, gate] : waiting.gates) {
+    lines.add("about", gate.body);
+    if (gate.options.size() > 1) lines.add("options", join(gate.options, ", "));
+    lines.add("approve", approve_command(run, gate));
+    lines.add("deny", deny_command(run, gate));
+  }
 }
 
 void add_workspace(Lines& lines, const RunFacts& facts) {
@@ -112,12 +123,15 @@ std::vector<std::string> summary(const Ending& ending, const RunFacts& facts, co
   lines.add("run", ending.run.text);
   if (ending.status == store::RunStatus::failed) lines.add("error", failure_text(ending, facts));
   if (ending.status == store::RunStatus::paused) lines.add("reason", ending.message);
+  add_waiting(lines, ending.run, facts.waiting);
   lines.add("result", result_text(facts));
   add_workspace(lines, facts);
   for (const auto& artifact : facts.artifacts) {
     lines.add("artifact", string_or(artifact.data, "path"));
   }
-  if (ending.interrupted || ending.status == store::RunStatus::paused) {
+  const bool is_left = ending.interrupted || ending.status == store::RunStatus::paused ||
+                       ending.status == store::RunStatus::waiting;
+  if (is_left) {
     lines.add("go on", fmt::format("agentcmd runs resume {}", ending.run.text));
   } else {
     lines.add("more", fmt::format("agentcmd runs show {}", ending.run.text));

@@ -82,6 +82,32 @@ TEST(Summary, ALeftRunSaysHowToGoOn) {
   EXPECT_TRUE(has(summary(left, {}, {}), "  go on     agentcmd runs resume r1"));
 }
 
+TEST(Summary, AWaitingRunSaysWhatForAndHowToAnswer) {
+  RunFacts facts;
+  facts.apply(event(0, history::GateOpened{.key = {"ship/go"},
+                                           .name = "go",
+                                           .phase = "ship",
+                                           .timeout_at = {},
+                                           .gate = {R"({"title":"Ship?","options":["a","b"]})"}}));
+  const auto lines = summary(ending(store::RunStatus::waiting), facts, {});
+  EXPECT_EQ(lines[0], "? Waiting");
+  for (const auto* line :
+       {"  waits for approval 'go': Ship?", "  options   a, b",
+        "  approve   agentcmd approve r1 ship/go --option a",
+        "  deny      agentcmd deny r1 ship/go", "  go on     agentcmd runs resume r1"}) {
+    EXPECT_TRUE(has(lines, line)) << line;
+  }
+}
+
+TEST(RunFacts, ProgressIsWhatAClosureSaidLast) {
+  RunFacts facts;
+  const history::StepKey key{"import"};
+  facts.apply(event(0, history::StepCheckpoint{key, 1, {R"({"progress":"{\"done\":1}"})"}}));
+  facts.apply(event(1, history::StepCheckpoint{key, 1, {R"({"snapshot":"c0ffee"})"}}));
+  facts.apply(event(2, history::StepCheckpoint{key, 1, {R"({"progress":"\"half\""})"}}));
+  EXPECT_EQ(facts.progress.at(key), "half");
+}
+
 TEST(RunFacts, ArtifactsAreCollectedFromTheirSteps) {
   RunFacts facts;
   facts.apply(event(0, history::StepScheduled{{"a/report"}, "artifact", "report", "a", {"{}"}}));

@@ -48,6 +48,7 @@ struct RunRow {
   std::string origin;        // what started it (history::RunCreated)
   std::string parent;        // the run that invoked it, and the key of the step; or empty
   std::string parent_key;
+  bool at_gate = false;  // an approval is open
   bool operator==(const RunRow&) const = default;
 };
 

@@ -18,12 +18,15 @@ namespace {
 struct JoinedColumns {
   std::string id, driver, request, request_blob, result, result_blob;
   long long term = 0;
+  int at_gate = 0;
 };
 
 std::string select_from(std::string_view condition) {
   return fmt::format(
       "SELECT {}, head.id, head.driver, head.term, coalesce(created.payload, ''), "
-      "coalesce(created.blob, ''), coalesce(result.payload, ''), coalesce(result.blob, '') "
+      "coalesce(created.blob, ''), coalesce(result.payload, ''), coalesce(result.blob, ''), "
+      "EXISTS(SELECT 1 FROM steps WHERE steps.run = runs.run AND steps.type = 'approve' AND "
+      "steps.status = 'waiting') "
       "FROM runs JOIN (SELECT run AS head_run, id, driver, term FROM run_head) AS head "
       "ON head.head_run = runs.run "
       "LEFT JOIN (SELECT id AS event, payload, blob FROM history) AS created "
@@ -51,12 +54,14 @@ std::vector<RunRow> fetch_runs(soci::details::prepare_temp_type statement, const
   soci::statement select =
       (into_columns(std::move(statement), columns), soci::into(joined.id),
        soci::into(joined.driver), soci::into(joined.term), soci::into(joined.request),
-       soci::into(joined.request_blob), soci::into(joined.result), soci::into(joined.result_blob));
+       soci::into(joined.request_blob), soci::into(joined.result), soci::into(joined.result_blob),
+       soci::into(joined.at_gate));
   std::vector<RunRow> rows;
   for (bool more = select.execute(true); more; more = select.fetch()) {
     auto row = columns.get().row;
     row.id = {joined.id};
     row.driver = joined.driver;
+    row.at_gate = joined.at_gate != 0;
     row.term = static_cast<std::uint32_t>(joined.term);
     row.request = payload(blobs, joined.request, joined.request_blob);
     row.result = payload(blobs, joined.result, joined.result_blob);

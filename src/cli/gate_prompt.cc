@@ -1,0 +1,87 @@
+#include "cli/gate_prompt.h"
+
+#include "async/settled.h"
+#include "cli/ask_driver.h"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/read_until.hpp>
+#include <unistd.h>
+
+#include <utility>
+
+namespace agentcmd::cli {
+namespace asio = boost::asio;
+
+namespace {
+
+constexpr std::size_t line_bytes_max = 64 * 1024;
+
+}  // namespace
+
+GatePrompt::GatePrompt(Services& services, RunView& view, history::RunId run)
+    : services_(services), view_(view), run_(std::move(run)), changed_(services.executor) {}
+
+void GatePrompt::take_back() {
+  taken_back_ = true;
+  changed_.notify();
+}
+
+Task<> GatePrompt::ask() {
+  while (!taken_back_) {
+    const auto* gate = next();
+    if (gate == nullptr) {
+      co_await changed_.wait();
+    } else {
+      co_await ask_one(*gate);
+    }
+  }
+}
+
+// A question among the output of steps would be overlooked.
+const OpenGate* GatePrompt::next() const {
+  const auto& waiting = view_.facts().waiting;
+  if (!waiting.steps.empty() || !view_.facts().paused_reason.empty()) return nullptr;
+  for (const auto& [key, gate] : waiting.gates) {
+    if (!answered_.contains(key)) return &gate;
+  }
+  return nullptr;
+}
+
+Task<> GatePrompt::ask_one(OpenGate gate) {
+  using namespace asio::experimental::awaitable_operators;
+  asking_ = true;
+  view_.ask(gate);
+  auto typed = settle(read_line());
+  auto answer = co_await (std::move(typed) || closed(gate.key));
+  asking_ = false;
+  view_.asked();
+  if (answer.index() == 1) co_return;
+  const auto line = std::get<0>(answer).take();
+  if (!line) {
+    take_back();
+    co_return;
+  }
+  const auto parsed = parse_answer(gate, *line);
+  if (!parsed) co_return;  // asked again
+  answered_.insert(gate.key);
+  co_await post_request(services_, run_, "gate", gate_request(gate, user_name(), *parsed));
+}
+
+// Nothing at the end of input.
+Task<std::optional<std::string>> GatePrompt::read_line() {
+  asio::posix::stream_descriptor input(services_.executor, dup(STDIN_FILENO));
+  std::string line;
+  const auto [error, size] = co_await asio::async_read_until(
+      input, asio::dynamic_buffer(line, line_bytes_max), '\n', asio::as_tuple(use_task));
+  if (error) co_return std::nullopt;
+  line.resize(size);
+  co_return line;
+}
+
+// Returns when the gate is no longer to be asked.
+Task<> GatePrompt::closed(history::StepKey gate) {
+  while (!taken_back_ && view_.facts().waiting.gates.contains(gate)) co_await changed_.wait();
+}
+
+}  // namespace agentcmd::cli

@@ -1,0 +1,58 @@
+#pragma once
+// What a run waits for: its open gates, events and timers, and whether steps are under way besides.
+// A fold over the events, in order.
+
+#include "history/event.h"
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace agentcmd::cli {
+
+struct OpenGate {
+  history::StepKey key;
+  std::string name;  // as the workflow's author wrote the id
+  std::string title;
+  std::string body;
+  std::vector<std::string> options;
+  std::optional<Time> until;
+  bool operator==(const OpenGate&) const = default;
+};
+
+struct OpenWait {
+  std::string name;
+  std::string event;
+  std::optional<Time> until;
+};
+
+struct OpenTimer {
+  std::string name;
+  Time until;
+};
+
+class Waiting {
+ public:
+  void apply(const history::Detail& detail);
+
+  std::map<history::StepKey, OpenGate> gates;
+  std::map<history::StepKey, OpenWait> waits;
+  std::map<history::StepKey, OpenTimer> timers;
+  std::set<history::StepKey> steps;  // scheduled, and not ended
+
+  // One line each, for people: "approval 'deploy': Ship it?".
+  std::vector<std::string> lines() const;
+  // [{"kind": "gate" | "event" | "timer", "key", "name", …, "until"}]
+  Json to_json() const;
+
+ private:
+  void end(const history::StepKey& key);
+};
+
+// What answers the gate, to be typed: "agentcmd approve r_1 deploy --option staging".
+std::string approve_command(const history::RunId& run, const OpenGate& gate);
+std::string deny_command(const history::RunId& run, const OpenGate& gate);
+
+}  // namespace agentcmd::cli
