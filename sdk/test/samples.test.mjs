@@ -1,7 +1,9 @@
 // Every definition in the tree runs twice, on machines whose clocks and chance differ, and asks for the same; with
 // other recorded times and another seed of the run it still asks for the same steps.
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -24,6 +26,27 @@ const examples = [...readme.matchAll(/```ts\n([^]*?)```/g)].map(([, source], ind
   "example.ts",
   source,
 ]);
+
+test("The README's examples fit the types that editors get", () => {
+  const folder = mkdtempSync(join(tmpdir(), "agentcmd-readme-"));
+  try {
+    const files = examples.map(([, , source], index) => {
+      writeFileSync(join(folder, `example${index}.ts`), source);
+      return `example${index}.ts`;
+    });
+    const config = {
+      extends: join(root, "sdk/test/types/tsconfig.json"),
+      files: [...files, join(root, "sdk/types/index.d.ts")],
+    };
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config));
+    const tsc = join(root, "sdk/node_modules/typescript/bin/tsc");
+    const found = spawnSync(process.execPath, [tsc, "-p", folder], { encoding: "utf8" });
+    assert.equal(found.stdout, "");
+    assert.equal(found.status, 0);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
 
 const data = {
   exitCode: 0,
