@@ -147,6 +147,7 @@ class Execution {
   void go_to_background() {
     if (detached_) return;
     detached_ = true;
+    prompt_.retire();
     services_.output.redirect(log_file(services_.home, run_));
     view_.detached();
     view_.notice("The terminal is gone; the run goes on in the background.");

@@ -85,7 +85,8 @@ class ExecuteTest : public testing::Test {
                       .output = *output_,
                       .clock = clock_,
                       .random = random_,
-                      .home = {root_}};
+                      .home = {root_},
+                      .can_ask = can_ask_};
     view_ = make_run_view(kind, *output_, clock_);
     int code = -1;
     TaskGroup tasks(loop_.get_executor());
@@ -104,6 +105,7 @@ class ExecuteTest : public testing::Test {
 
   boost::asio::io_context loop_;
   FakeDriver driver_{loop_.get_executor()};
+  bool can_ask_ = false;
   std::unique_ptr<RunView> view_;  // while it executes
 
  private:
@@ -208,7 +210,7 @@ TEST_F(DetachTest, AClosedTerminalLeavesTheRunGoingOnIntoItsLog) {
   EXPECT_NE(text_of("logs/r1.log").find("goes on in the background"), std::string::npos);
 }
 
-// On a terminal that is stdin, too; both are put back.
+// On a terminal that is stdin, too; the standard streams are put back.
 class AskTest : public ExecuteTest {
  protected:
   void SetUp() override {
@@ -218,9 +220,11 @@ class AskTest : public ExecuteTest {
     getrlimit(RLIMIT_NOFILE, &files_);
   }
   void TearDown() override {
+    dup2(saved_out_, STDOUT_FILENO);
+    dup2(saved_err_, STDERR_FILENO);
     setrlimit(RLIMIT_NOFILE, &files_);
     dup2(saved_in_, STDIN_FILENO);
-    for (const int fd : {saved_in_, user_, terminal_}) close(fd);
+    for (const int fd : {saved_in_, saved_out_, saved_err_, user_, terminal_}) close(fd);
   }
 
   void type(std::string_view text) const {
@@ -232,6 +236,14 @@ class AskTest : public ExecuteTest {
     view_->committed({"r1"}, {1, from_millis(0), paused});
     driver_.end(store::RunStatus::paused, "a command was lost");
   }
+  void open_a_gate() {
+    view_->committed({"r1"}, {1, from_millis(0),
+                              history::GateOpened{.key = {"go"},
+                                                  .name = "go",
+                                                  .phase = {},
+                                                  .timeout_at = {},
+                                                  .gate = {R"({"title":"Go?"})"}}});
+  }
   void allow_no_more_files() const {
     auto none = files_;
     none.rlim_cur = 0;
@@ -242,6 +254,8 @@ class AskTest : public ExecuteTest {
   int user_ = -1;
   int terminal_ = -1;
   int saved_in_ = dup(STDIN_FILENO);
+  int saved_out_ = dup(STDOUT_FILENO);
+  int saved_err_ = dup(STDERR_FILENO);
   rlimit files_{};
 };
 
@@ -265,6 +279,41 @@ TEST_F(AskTest, ALostCommandIsNotRunAgainOtherwise) {
     type("\n");
   };
   EXPECT_EQ(execute(), 5);
+}
+
+TEST_F(AskTest, AGateIsAskedAndCtrlCLeavesTheRunWaiting) {
+  can_ask_ = true;
+  driver_.on_drive = [&] {
+    open_a_gate();
+    type("perhaps\n");
+    std::raise(SIGINT);
+  };
+  EXPECT_EQ(execute(), 4);
+  EXPECT_TRUE(driver_.stopped);
+  EXPECT_EQ(driver_.cancelled_by, "");
+}
+
+TEST_F(AskTest, AGateIsNotAskedWhileAStepIsUnderWay) {
+  can_ask_ = true;
+  driver_.on_drive = [&] {
+    open_a_gate();
+    view_->committed({"r1"}, {2, from_millis(0), history::StepScheduled{.key = {"s"}}});
+    std::raise(SIGINT);
+  };
+  driver_.on_cancel = [&] { driver_.end(store::RunStatus::cancelled); };
+  EXPECT_EQ(execute(), 130) << "no question was there to take back";
+}
+
+TEST_F(AskTest, WithoutItsTerminalARunThatAskedGoesOn) {
+  can_ask_ = true;
+  driver_.on_drive = [&] {
+    open_a_gate();
+    std::raise(SIGHUP);
+    std::raise(SIGINT);
+  };
+  driver_.on_cancel = [&] { driver_.end(store::RunStatus::cancelled); };
+  EXPECT_EQ(execute(), 130);
+  EXPECT_NE(text_of("logs/r1.log").find("goes on in the background"), std::string::npos);
 }
 
 TEST_F(AskTest, AQuestionThatCannotBeAskedIsNotWaitedFor) {

@@ -8,6 +8,7 @@
 #include <boost/asio/read_until.hpp>
 #include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 namespace agentcmd::cli {
@@ -27,8 +28,13 @@ void GatePrompt::take_back() {
   changed_.notify();
 }
 
+void GatePrompt::retire() {
+  retired_ = true;
+  changed_.notify();
+}
+
 Task<> GatePrompt::ask() {
-  while (!taken_back_) {
+  while (!taken_back_ && !retired_) {
     const auto* gate = next();
     if (gate == nullptr) {
       co_await changed_.wait();
@@ -57,31 +63,30 @@ Task<> GatePrompt::ask_one(OpenGate gate) {
   asking_ = false;
   view_.asked();
   if (answer.index() == 1) co_return;
-  const auto line = std::get<0>(answer).take();
-  if (!line) {
-    take_back();
-    co_return;
-  }
-  const auto parsed = parse_answer(gate, *line);
+  const auto typed_line = std::get<0>(answer).take();
+  if (typed_line.terminal_gone) co_return retire();
+  if (!typed_line.line) co_return take_back();
+  const auto parsed = parse_answer(gate, *typed_line.line);
   if (!parsed) co_return;  // asked again
   answered_.insert(gate.key);
   co_await post_request(services_, run_, "gate", gate_request(gate, user_name(), *parsed));
 }
 
-// Nothing at the end of input.
-Task<std::optional<std::string>> GatePrompt::read_line() {
+Task<GatePrompt::Typed> GatePrompt::read_line() {
   asio::posix::stream_descriptor input(services_.executor, dup(STDIN_FILENO));
   std::string line;
   const auto [error, size] = co_await asio::async_read_until(
       input, asio::dynamic_buffer(line, line_bytes_max), '\n', asio::as_tuple(use_task));
-  if (error) co_return std::nullopt;
-  line.resize(size);
-  co_return line;
+  Typed typed;
+  typed.terminal_gone = error.value() == EIO;
+  if (!error) typed.line = line.substr(0, size);
+  co_return typed;
 }
 
 // Returns when the gate is no longer to be asked.
 Task<> GatePrompt::closed(history::StepKey gate) {
-  while (!taken_back_ && view_.facts().waiting.gates.contains(gate)) co_await changed_.wait();
+  while (!taken_back_ && !retired_ && view_.facts().waiting.gates.contains(gate))
+    co_await changed_.wait();
 }
 
 }  // namespace agentcmd::cli

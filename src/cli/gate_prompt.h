@@ -9,6 +9,7 @@
 #include "cli/run_view.h"
 #include "cli/services.h"
 
+#include <optional>
 #include <set>
 #include <string>
 
@@ -26,14 +27,20 @@ class GatePrompt {
   void look() { changed_.notify(); }
   // Ctrl-C, or the end of input: the gate stays open, and nothing more is asked.
   void take_back();
+  // The terminal is gone: nothing more is asked, and the run goes on without us.
+  void retire();
 
-  bool is_asking() const { return asking_; }
+  bool is_asking() const { return asking_ && !retired_; }
   bool is_taken_back() const { return taken_back_; }
 
  private:
   const OpenGate* next() const;
   Task<> ask_one(OpenGate gate);
-  Task<std::optional<std::string>> read_line();
+  struct Typed {
+    std::optional<std::string> line;  // nothing at the end of input
+    bool terminal_gone = false;
+  };
+  Task<Typed> read_line();
   Task<> closed(history::StepKey gate);
 
   Services& services_;
@@ -42,6 +49,7 @@ class GatePrompt {
   std::set<history::StepKey> answered_;  // by us; their decision is on its way
   bool asking_ = false;
   bool taken_back_ = false;
+  bool retired_ = false;
   Wakeup changed_;
 };
 

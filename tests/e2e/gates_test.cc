@@ -346,5 +346,31 @@ export default defineWorkflow({ id: "closure", retries: { attempts: 4, initial: 
   }
 }
 
+TEST_F(GatesTest, AClosureThatIsLostIsToldWhatItHadSaidOfItsProgress) {
+  sandbox.define("slow.ts", R"(
+import { existsSync } from "node:fs";
+export default defineWorkflow({ id: "slow" }, async ({ step }) => {
+  const patched = [step.patched("counts")];
+  const seen = await step.run("slow", async ({ attempt, lastProgress, progress }) => {
+    await progress({ attempt });
+    while (!existsSync("go")) await new Promise((resolve) => setTimeout(resolve, 20));
+    return [attempt, lastProgress];
+  });
+  patched.push(step.patched("counts"));
+  return { seen, patched };
+});
+)");
+  auto running = sandbox.start({"run", "slow", "--json"});
+  running->line_with("StepCheckpoint");
+  const auto id = only_run();
+  running->signal(SIGKILL);
+  running->wait();
+  sandbox.write("go", "");
+  const auto finished = sandbox.agentcmd({"runs", "resume", id, "--json"});
+  EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
+  EXPECT_EQ(result_of(finished)["result"],
+            (Json{{"seen", {2, {{"attempt", 1}}}}, {"patched", {true, true}}}));
+}
+
 }  // namespace
 }  // namespace agentcmd::test
