@@ -102,9 +102,13 @@ class Execution {
     changed_.notify();
   }
 
-  // Who waits where nobody can be asked says what for, and how to answer.
+  // Who waits where nobody can be asked says what for, and how to answer. Where nothing but gates
+  // is left, and we do not wait, the ending says it.
   void announce(const OpenGate& gate) {
-    if (services_.can_ask || !services_.wait_when_paused) return;
+    const auto& waiting = view_.facts().waiting;
+    const bool has_more =
+        !waiting.steps.empty() || !waiting.waits.empty() || !waiting.timers.empty();
+    if (services_.can_ask || !(services_.wait_when_paused || has_more)) return;
     view_.notice(fmt::format("Waiting for approval '{}': {}\n  {}\n  {}", gate.key.text, gate.title,
                              approve_command(run_, gate), deny_command(run_, gate)));
   }

@@ -185,6 +185,21 @@ TEST_F(ExecuteTest, QuietJsonIsTheResultAlone) {
   EXPECT_EQ(only["run"]["status"], "completed");
 }
 
+TEST_F(ExecuteTest, AGateBesideOtherWorkIsAnnouncedWithTheCommandsThatAnswerIt) {
+  driver_.on_drive = [&] {
+    view_->committed({"r1"}, {1, from_millis(0), history::StepScheduled{.key = {"s"}}});
+    view_->committed({"r1"}, {2, from_millis(0),
+                              history::GateOpened{.key = {"go"},
+                                                  .name = "go",
+                                                  .phase = {},
+                                                  .timeout_at = {},
+                                                  .gate = {R"({"title":"Go?"})"}}});
+    driver_.end(store::RunStatus::completed);
+  };
+  EXPECT_EQ(execute(), 0);
+  EXPECT_NE(printed().find("agentcmd approve r1 go"), std::string::npos) << printed();
+}
+
 // Descriptors 1 and 2 are the test's own, so they are put back.
 class DetachTest : public ExecuteTest {
  protected:
