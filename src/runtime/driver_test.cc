@@ -174,6 +174,18 @@ TEST_F(DriverTest, AnAnswerOfADriverThatCouldNotRecordItIsTakenByTheNext) {
   wait(two->stop());
 }
 
+TEST_F(DriverTest, RequestsThatEndTheDrivingAreDoneWith) {
+  auto one = driver();
+  const auto run = create(*one, "await step.sleep('long', '1h');");
+  store::Request pause{
+      .id = 0, .run = run, .kind = "pause", .data = {R"({"by":"ada"})"}, .at = clock.now()};
+  for (int i = 0; i < 3; ++i) wait(store->requests().add(pause));
+  const auto driven = wait(one->drive(run, false)).value();
+  EXPECT_EQ(driven.status, store::RunStatus::paused);
+  EXPECT_TRUE(wait(store->requests().pending(run)).empty()) << "they would pause the run again";
+  wait(one->stop());
+}
+
 TEST_F(DriverTest, ADriverWhoseRunWasTakenOverCanCommitNothingMore) {
   auto one = driver();
   const auto run = create(*one,

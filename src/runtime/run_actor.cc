@@ -108,6 +108,7 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
   warm_generation_ = 0;
   checkout_.release();
   if (failure) std::rethrow_exception(failure);
+  co_await finish_requests();
   co_return driven;
 }
 

@@ -29,7 +29,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -145,6 +144,7 @@ class RunActor final : public steps::StepHost {
   Task<> done_with(std::vector<std::uint64_t> requests);
   void carry_out(const store::Request& request);
   Task<> end_requests();
+  Task<> finish_requests();
 
   // --- run_code.cc: talking to the code.
   // The answer, or nothing: then pause_ says why the code cannot go on.
@@ -207,9 +207,10 @@ class RunActor final : public steps::StepHost {
   Wakeup news_;        // inbox, flags
   Wakeup committing_;  // committed_ or processed_ has moved
   std::unique_ptr<Alarm> alarm_;
-  bool takes_requests_ = false;             // while the run is driven
-  std::set<std::uint64_t> taken_requests_;  // ids of those carried out
-  std::optional<Commit> commit_;            // under way
+  bool takes_requests_ = false;  // while the run is driven
+  // Carried out, by id, and not marked done: how much had been posted by then.
+  std::map<std::uint64_t, std::uint64_t> taken_requests_;
+  std::optional<Commit> commit_;  // under way
   TaskGroup requests_;
   TaskGroup commits_;
   Attempts attempts_;

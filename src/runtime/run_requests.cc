@@ -20,8 +20,9 @@ Task<> RunActor::take_requests() {
   const auto pending = co_await services_.store.requests().pending(run_);
   std::vector<std::uint64_t> taken;
   for (const auto& request : pending) {
-    if (!taken_requests_.insert(request.id).second) continue;
+    if (taken_requests_.contains(request.id)) continue;
     carry_out(request);
+    taken_requests_[request.id] = posted_;
     taken.push_back(request.id);
   }
   if (!taken.empty()) requests_.spawn("done with requests", done_with(std::move(taken)));
@@ -30,7 +31,10 @@ Task<> RunActor::take_requests() {
 Task<> RunActor::done_with(std::vector<std::uint64_t> requests) {
   const auto mine = posted_;
   while (processed_ < mine) co_await committing_.wait();
-  for (const auto id : requests) co_await services_.store.requests().done(id);
+  for (const auto id : requests) {
+    co_await services_.store.requests().done(id);
+    taken_requests_.erase(id);
+  }
 }
 
 void RunActor::carry_out(const store::Request& request) {
@@ -54,13 +58,19 @@ void RunActor::carry_out(const store::Request& request) {
   }
 }
 
-// No task of ours outlives the driving. With the run over, nobody will ask about its requests.
+// No task of ours outlives the driving.
 Task<> RunActor::end_requests() {
   takes_requests_ = false;
   requests_.cancel();
   co_await requests_.join();
-  if (!state_.end) co_return;
-  for (const auto id : taken_requests_) co_await services_.store.requests().done(id);
+}
+
+// Those that are recorded and whose row nobody came to mark, since what they led to was the end of
+// the driving. With the run over, nobody will ask about any of them.
+Task<> RunActor::finish_requests() {
+  for (const auto& [id, posted] : taken_requests_) {
+    if (posted <= processed_ || state_.end) co_await services_.store.requests().done(id);
+  }
 }
 
 }  // namespace agentcmd::runtime
