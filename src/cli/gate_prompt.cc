@@ -6,6 +6,7 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read_until.hpp>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -57,6 +58,7 @@ const OpenGate* GatePrompt::next() const {
 Task<> GatePrompt::ask_one(OpenGate gate) {
   using namespace asio::experimental::awaitable_operators;
   asking_ = true;
+  tcflush(STDIN_FILENO, TCIFLUSH);  // what was typed before the question is no answer to it
   view_.ask(gate);
   auto typed = settle(read_line());
   auto answer = co_await (std::move(typed) || closed(gate.key));

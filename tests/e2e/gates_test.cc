@@ -297,6 +297,23 @@ TEST_F(GatesTest, OnATerminalTheGateIsAskedInPlace) {
           {"approved", true}, {"option", "production"}, {"by", user()}, {"reason", "it is time"}}));
 }
 
+TEST_F(GatesTest, WhatWasTypedBeforeTheQuestionIsNoAnswerToIt) {
+  sandbox.define("hasty.ts", R"(
+export default defineWorkflow({ id: "hasty" }, async ({ step }) => {
+  await step.cli("slow", { command: "touch started; while [ ! -e go ]; do sleep 0.02; done" });
+  return (await step.approve("go", { title: "Go?" })).approved;
+});
+)");
+  Terminal terminal(sandbox, {"run", "hasty"});
+  wait_until([&] { return fs::exists(sandbox.project / "started"); }, "the step runs");
+  terminal.type("y\n");
+  sandbox.write("go", "");
+  terminal.expect("Approve?");
+  terminal.type("n\n");
+  EXPECT_EQ(terminal.wait(), 0) << terminal.shown();
+  EXPECT_EQ(sandbox.run(only_run())["result"], false);
+}
+
 TEST_F(GatesTest, CtrlCTakesTheQuestionBackAndLeavesTheRunWaiting) {
   Terminal terminal(sandbox, {"run", "gated"});
   terminal.expect("Approve?");
