@@ -113,6 +113,19 @@ TEST_F(DriverTest, AClosuresResultTravelsThroughTheHistory) {
   wait(one->stop());
 }
 
+// The worker waits for the effect, the effect for the commit of the step's start: the commit must
+// not wait for the worker.
+TEST_F(DriverTest, AClosureWithASynchronousEffectBesideOneThatHasEndedDoesNotBlockTheRun) {
+  auto one = driver();
+  const auto run =
+      create(*one,
+             "const there = () => require('node:fs').existsSync('/');"
+             "return await Promise.all([step.run('a', () => 1), step.run('b', there)]);");
+  const auto driven = wait(one->drive(run, false)).value();
+  EXPECT_EQ(driven.result.text, "[1,true]") << driven.message;
+  wait(one->stop());
+}
+
 TEST_F(DriverTest, SequenceNumbersAreDenseAndTheHistoryReplays) {
   auto one = driver();
   const auto run = create(

@@ -285,7 +285,7 @@ Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
     if (completion) std::ranges::move(answer(current, *completion), std::back_inserter(batch.stop));
     std::ranges::move(current.events, std::back_inserter(batch.events));
     const bool runs_ahead = completion && !completion->closures.empty() && !ending_ &&
-                            inbox_.empty() && !leaving_ &&
+                            inbox_.empty() && !leaving_ && !has_waiting_closures(*completion) &&
                             batch.events.size() < limits::events_ahead_max;
     if (!runs_ahead) {
       const auto flushed = co_await flush(std::move(batch));
@@ -315,6 +315,18 @@ Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
       if (!ended) co_return ended;
     }
   }
+}
+
+// Whether a closure that was begun with this answer is still under way. Its first effect waits for
+// the commit of its start, and a synchronous one keeps the worker waiting, too: the code can be
+// told nothing before.
+bool RunActor::has_waiting_closures(const Completion& completion) const {
+  return std::ranges::any_of(state_.steps, [&](const auto& entry) {
+    const auto& [key, step] = entry;
+    return step.running && step.type == engine::closure_type && !closures_.contains(key) &&
+           std::ranges::find(completion.closures, key, &history::ClosureEnd::key) ==
+               completion.closures.end();
+  });
 }
 
 void RunActor::begin_commit(Batch batch) {

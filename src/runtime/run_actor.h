@@ -118,6 +118,7 @@ class RunActor final : public steps::StepHost {
     Batch batch;
     std::optional<Appended> appended;  // set when it has ended
   };
+  bool has_waiting_closures(const history::Completion& completion) const;
   void begin_commit(Batch batch);
   Task<> commit();
   Task<Result<void>> end_commit();
