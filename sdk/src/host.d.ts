@@ -44,8 +44,8 @@ export interface Sdk {
   describe(): string;
   /** JSON text: the ids of step.patched that the history of the run, which is replayed next, has marked. */
   usePatches(ids: string): void;
-  /** Applies one job of protocol.md (JSON text). */
-  deliver(job: string, replaying: boolean): void;
+  /** Applies one job of protocol.md (JSON text). `locating`: commands say their place. */
+  deliver(job: string, replaying: boolean, locating?: boolean): void;
   /** Does nothing if the step is not waited for any more. */
   beginClosure(key: string): void;
   effectAnswered(id: number, ok: boolean, json: string): void;

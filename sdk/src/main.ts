@@ -69,10 +69,11 @@ function start(job: StartJob & { seed: string }): void {
   void live(workflow, event);
 }
 
-function deliver(text: string, replaying: boolean): void {
+function deliver(text: string, replaying: boolean, locating = false): void {
   const job = JSON.parse(text) as Job;
   enterAs(null);
   vm.replaying = replaying;
+  vm.locating = locating;
   if (job.job === "closure") {
     beginClosure(job.key, job.attempt, job.progress);
     return;

@@ -13,6 +13,8 @@ export const vm = {
   now: 0,
   /** Notes are recorded already. */
   replaying: false,
+  /** Commands say where the code asked for them. */
+  locating: false,
   /** Set by describe(): there is no run, so clock and chance are the real ones. */
   describing: false,
   /** A function of step.onQuery answers: nothing may be asked for, and nothing is recorded. */
@@ -30,7 +32,13 @@ export type Command = { c: string } & Record<string, unknown>;
 /** `closure`: see host.d.ts. */
 export function command(value: Command, closure?: string): void {
   if (vm.describing || vm.querying) return;
-  vm.host.command(JSON.stringify(value), closure);
+  vm.host.command(JSON.stringify(vm.locating ? { ...value, place: placeOfCall() } : value), closure);
+}
+
+/** `file:line:column` of the user's code that is running; undefined where it is only ours. */
+function placeOfCall(): string | undefined {
+  const top = vm.host.mapStack(new Error().stack ?? "").split("\n", 1)[0]!;
+  return /^at (?:.*? \()?(.+:\d+:\d+)\)?$/.exec(top)?.[1];
 }
 
 /** A command that is shown and takes no part in replay. */

@@ -5,9 +5,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace agentcmd::engine {
 
+using history::Activation;
 using history::CancelJob;
 using history::Command;
 using history::Detail;
@@ -20,6 +22,7 @@ using history::GateOpened;
 using history::Job;
 using history::RunCancelRequested;
 using history::RunCreated;
+using history::RunId;
 using history::RunPaused;
 using history::RunStarted;
 using history::ScheduleStep;
@@ -49,11 +52,13 @@ struct Overloaded : Handlers... {
 
 Json to_json(const std::optional<Asked>& asked) {
   if (!asked) return nullptr;
-  return {{"kind", asked->kind}, {"key", asked->key}, {"type", asked->type}};
+  Json json{{"kind", asked->kind}, {"key", asked->key}, {"type", asked->type}};
+  if (!asked->place.empty()) json["place"] = asked->place;
+  return json;
 }
 
 std::string describe_or_nothing(const std::optional<Asked>& asked) {
-  return asked ? describe(*asked) : "nothing";
+  return asked ? describe(*asked) : "nothing more";
 }
 
 }  // namespace
@@ -142,13 +147,15 @@ std::vector<Asked> asked_in(const std::vector<Command>& commands) {
   std::vector<Asked> asked;
   for (const auto& command : commands) {
     if (const auto* step = std::get_if<ScheduleStep>(&command)) {
-      asked.push_back({.kind = "step", .key = step->key.text, .type = step->type});
+      asked.push_back(
+          {.kind = "step", .key = step->key.text, .type = step->type, .place = step->place});
     } else if (const auto* timer = std::get_if<StartTimer>(&command)) {
-      asked.push_back({.kind = "timer", .key = timer->key.text, .type = {}});
+      asked.push_back({.kind = "timer", .key = timer->key.text, .type = {}, .place = timer->place});
     } else if (const auto* wait = std::get_if<StartWait>(&command)) {
-      asked.push_back({.kind = "wait", .key = wait->key.text, .type = wait->event});
+      asked.push_back(
+          {.kind = "wait", .key = wait->key.text, .type = wait->event, .place = wait->place});
     } else if (const auto* gate = std::get_if<StartGate>(&command)) {
-      asked.push_back({.kind = "gate", .key = gate->key.text, .type = {}});
+      asked.push_back({.kind = "gate", .key = gate->key.text, .type = {}, .place = gate->place});
     }
   }
   return asked;
@@ -164,17 +171,43 @@ std::optional<Mismatch> compare(const std::vector<Asked>& recorded,
   return mismatch;
 }
 
+std::string describe(const Mismatch& mismatch) {
+  auto text =
+      fmt::format("command {}: recorded was {}, the code now asks for {}", mismatch.index + 1,
+                  describe_or_nothing(mismatch.expected), describe_or_nothing(mismatch.found));
+  if (mismatch.found && !mismatch.found->place.empty()) text += " at " + mismatch.found->place;
+  return text;
+}
+
+Json to_json(const Mismatch& mismatch) {
+  return {{"index", mismatch.index},
+          {"expected", to_json(mismatch.expected)},
+          {"found", to_json(mismatch.found)}};
+}
+
+std::uint64_t last_seen(const RunState& state) {
+  return state.unseen.empty() ? state.seq : state.unseen.front().seq - 1;
+}
+
+Activation replay_of(const RunId& run, const RunState& state, std::span<const Event> events,
+                     std::string code_hash) {
+  Activation activation{
+      .run = run, .code_hash = std::move(code_hash), .replaying = true, .patches = state.patches};
+  const auto seen = last_seen(state);
+  for (const auto& event : events) {
+    if (event.seq > seen) break;
+    if (is_job(event.detail)) activation.jobs.push_back(job_of(event, state.created));
+  }
+  return activation;
+}
+
 RunPaused pause_for(const Mismatch& mismatch) {
   const auto message = fmt::format(
-      "The code no longer does what the history of this run says. Command {}: recorded was {}, the "
-      "code now asks for {}. Put the definition back as it was and resume the run, or start a new "
-      "run.",
-      mismatch.index + 1, describe_or_nothing(mismatch.expected),
-      describe_or_nothing(mismatch.found));
-  const Json detail{{"index", mismatch.index},
-                    {"expected", to_json(mismatch.expected)},
-                    {"found", to_json(mismatch.found)}};
-  return {.reason = "nondeterminism", .message = message, .detail = {to_text(detail)}};
+      "The code no longer does what the history of this run says. At {}. Nothing was done by it. "
+      "Mend the definition so that it does what was recorded, then `agentcmd runs resume --code "
+      "now`; or start a new run.",
+      describe(mismatch));
+  return {.reason = "nondeterminism", .message = message, .detail = {to_text(to_json(mismatch))}};
 }
 
 }  // namespace agentcmd::engine

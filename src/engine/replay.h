@@ -5,10 +5,13 @@
 // it does not, the code and the history no longer belong together, and the run is paused with both
 // sides shown; it never fails or guesses.
 
+#include "engine/run_state.h"
 #include "history/activation.h"
 #include "history/event.h"
 
+#include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,8 +28,12 @@ history::Job job_of(const history::Event& event, const history::RunCreated& crea
 struct Asked {
   std::string kind;  // "step", "timer", "wait", "gate"
   std::string key;
-  std::string type;  // of a step; name of the event of a wait
-  bool operator==(const Asked&) const = default;
+  std::string type;   // of a step; name of the event of a wait
+  std::string place;  // "file:line:column" of the code that asks now, where that is known
+  // The place is no part of what is compared.
+  bool operator==(const Asked& other) const {
+    return kind == other.kind && key == other.key && type == other.type;
+  }
 };
 
 // For people: "step 'build/compile' (cli)".
@@ -45,6 +52,20 @@ struct Mismatch {
 // What a replay asked for, against what is recorded.
 std::optional<Mismatch> compare(const std::vector<Asked>& recorded,
                                 const std::vector<Asked>& found);
+
+// For people, on one line: "command 3: recorded was step 'a' (cli), the code now asks for step 'b'
+// (cli) at flow.ts:12:9".
+std::string describe(const Mismatch& mismatch);
+// {"index", "expected", "found"}; a side is {"kind", "key", "type", "place"?} or null.
+Json to_json(const Mismatch& mismatch);
+
+// What the code of a run has seen: all but what was recorded since it was paused.
+std::uint64_t last_seen(const RunState& state);
+
+// A replay of the history as far as the code has seen it, told to `code_hash`. `state` is the fold
+// of `events`. Without jobs where the code was never told anything.
+history::Activation replay_of(const history::RunId& run, const RunState& state,
+                              std::span<const history::Event> events, std::string code_hash);
 
 // RunPaused with reason "nondeterminism", for people and for `runs why`.
 history::RunPaused pause_for(const Mismatch& mismatch);

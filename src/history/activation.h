@@ -69,6 +69,7 @@ struct Activation {
   RunId run;
   std::string code_hash;
   bool replaying = false;  // the commands are recorded already: run no closure, keep no note
+  bool locate = false;  // of a replay: commands say where the code asked for them, which takes long
   std::vector<Job> jobs;
   std::vector<std::string> patches;  // of a replay: the ids that PatchMarked names
 };

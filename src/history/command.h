@@ -1,7 +1,8 @@
 #pragma once
 // What workflow code wants: the answers of a worker to an activation. Those in `Matched` are part
 // of strict replay (the n-th of a replay must equal the n-th recorded one in kind, key and type);
-// notes are shown and take no part.
+// notes are shown and take no part. `place` is where the code asked, "file:line:column" of the
+// user's source, and filled in only when an activation wants it (Activation::locate).
 
 #include "history/event.h"
 
@@ -17,6 +18,7 @@ struct ScheduleStep {
   std::string name;
   std::string phase;
   JsonText input;  // {config…, "options": {…}}: what the step type reads
+  std::string place = {};
   bool operator==(const ScheduleStep&) const = default;
 };
 
@@ -31,6 +33,7 @@ struct StartTimer {
   std::string name;
   std::string phase;
   Time fire_at;
+  std::string place = {};
   bool operator==(const StartTimer&) const = default;
 };
 
@@ -45,6 +48,7 @@ struct StartWait {
   std::string phase;
   std::string event;
   Time timeout_at;  // the epoch: waits for ever
+  std::string place = {};
   bool operator==(const StartWait&) const = default;
 };
 
@@ -66,6 +70,7 @@ struct StartGate {
   std::string phase;
   Time timeout_at;  // the epoch: waits for ever
   JsonText gate;
+  std::string place = {};
   bool operator==(const StartGate&) const = default;
 };
 

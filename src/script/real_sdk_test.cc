@@ -114,6 +114,30 @@ TEST_F(RealSdk, TwoWorkersAtDifferentTimesGiveTheSameCommands) {
   EXPECT_TRUE(first.starts_with("[2000,")) << first;
 }
 
+// What asks is line 2 of the bundle; the automatic set-up has no line.
+TEST_F(RealSdk, AReplayThatWantsToKnowIsToldWhereTheCodeAsked) {
+  const auto hash = load(
+      "module.exports = defineWorkflow({ id: 'x' }, async ({ step }) => {\n"
+      "  await step.cli('look', { command: 'true' }); });");
+  auto replay = start_of("r1", hash);
+  replay.jobs.push_back(
+      then("r1", hash,
+           StepResolvedJob{{"_system_setup/setup-workspace"}, {R"({"success":true,"data":{}})"}})
+          .jobs.front());
+  replay.replaying = true;
+  std::vector<std::string> places;
+  for (const bool locate : {false, true}) {
+    replay.locate = locate;
+    for (const auto& command : complete(replay).commands) {
+      if (const auto* step = std::get_if<ScheduleStep>(&command)) places.push_back(step->place);
+    }
+    worker->evict({"r1"});
+  }
+  ASSERT_EQ(places.size(), 4U);
+  EXPECT_EQ(places[0] + places[1] + places[2], "");
+  EXPECT_TRUE(places[3].contains(":12:")) << places[3];
+}
+
 TEST_F(RealSdk, FindingsHaveTheirPlace) {
   const auto findings = wait(io, worker->check(load("const a = 1;\nconst b = Math.random();")));
   ASSERT_TRUE(findings) << findings.error().message;

@@ -186,8 +186,10 @@ std::string RunContext::describe() {
   return to_utf8(context_, invoke(m_describe, {}));
 }
 
-void RunContext::deliver(const std::string& job, bool replaying) {
-  invoke_trusted(m_deliver, {make_string(context_, job), JSValueMakeBoolean(context_, replaying)});
+void RunContext::deliver(const std::string& job, Replaying replaying) {
+  invoke_trusted(m_deliver,
+                 {make_string(context_, job), JSValueMakeBoolean(context_, replaying.replaying),
+                  JSValueMakeBoolean(context_, replaying.locating)});
 }
 
 void RunContext::begin_closure(const std::string& key) {

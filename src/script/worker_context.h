@@ -56,6 +56,13 @@ struct EffectRequest {
   std::string args;
 };
 
+// How a job is delivered: `replaying`, its commands are recorded already; `locating`, they say
+// where the code asked for them.
+struct Replaying {
+  bool replaying = false;
+  bool locating = false;
+};
+
 // What a context's code asks of the worker program, while it runs.
 class ContextPort {
  public:
@@ -101,7 +108,7 @@ class RunContext {
   void load();
   std::string describe();
   // These throw CodeStopped; an exception that leaves the SDK is one, too ("error").
-  void deliver(const std::string& job, bool replaying);
+  void deliver(const std::string& job, Replaying replaying);
   void begin_closure(const std::string& key);
   void effect_answered(std::uint32_t id, bool ok, const std::string& json);
   // `ids`: JSON text of those that the history marks; before the jobs of a replay.

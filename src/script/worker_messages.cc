@@ -155,7 +155,8 @@ constexpr CommandKind command_kinds[] = {
                                     .type = take(json, "type"),
                                     .name = take(json, "name"),
                                     .phase = take(json, "phase"),
-                                    .input = take_json(json, "input")};
+                                    .input = take_json(json, "input"),
+                                    .place = take(json, "place")};
      }},
     {"cancelStep",
      [](const JsonMembers& json) -> Command {
@@ -166,7 +167,8 @@ constexpr CommandKind command_kinds[] = {
        return history::StartTimer{.key = {take(json, "key")},
                                   .name = take(json, "name"),
                                   .phase = take(json, "phase"),
-                                  .fire_at = from_millis(take_int(json, "at"))};
+                                  .fire_at = from_millis(take_int(json, "at")),
+                                  .place = take(json, "place")};
      }},
     {"cancelTimer",
      [](const JsonMembers& json) -> Command {
@@ -178,7 +180,8 @@ constexpr CommandKind command_kinds[] = {
                                  .name = take(json, "name"),
                                  .phase = take(json, "phase"),
                                  .event = take(json, "event"),
-                                 .timeout_at = from_millis(take_int(json, "timeoutAt"))};
+                                 .timeout_at = from_millis(take_int(json, "timeoutAt")),
+                                 .place = take(json, "place")};
      }},
     {"match",
      [](const JsonMembers& json) -> Command {
@@ -194,7 +197,8 @@ constexpr CommandKind command_kinds[] = {
                                  .name = take(json, "name"),
                                  .phase = take(json, "phase"),
                                  .timeout_at = from_millis(take_int(json, "timeoutAt")),
-                                 .gate = take_json(json, "gate")};
+                                 .gate = take_json(json, "gate"),
+                                 .place = take(json, "place")};
      }},
     {"cancelGate",
      [](const JsonMembers& json) -> Command {
@@ -294,8 +298,12 @@ std::string activate_frame(const history::Activation& activation) {
   std::string frame = R"({"t":"activate")";
   append_member(frame, "run", activation.run.text);
   append_member(frame, "code", activation.code_hash);
-  frame +=
-      activation.replaying ? R"(,"replaying":true,"jobs":[)" : R"(,"replaying":false,"jobs":[)";
+  if (activation.replaying) {
+    fmt::format_to(std::back_inserter(frame), R"(,"replaying":true,"locate":{},"jobs":[)",
+                   activation.locate);
+  } else {
+    frame += R"(,"replaying":false,"jobs":[)";
+  }
   bool first = true;
   for (const auto& job : activation.jobs) {
     if (!std::exchange(first, false)) frame += ',';

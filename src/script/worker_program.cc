@@ -219,7 +219,8 @@ void WorkerProgram::activate(std::string_view frame) {
 }
 
 void WorkerProgram::apply(Run& run, std::string_view frame) {
-  const bool replaying = member(frame, "replaying") == "true";
+  Replaying replaying{.replaying = member(frame, "replaying") == "true"};
+  if (replaying.replaying) replaying.locating = member(frame, "locate") == "true";
   if (!run.loaded) {
     run.loaded = true;
     try {
@@ -239,7 +240,7 @@ void WorkerProgram::apply(Run& run, std::string_view frame) {
     text = job;
     run.context->deliver(text, replaying);
   });
-  if (!replaying) {
+  if (!replaying.replaying) {
     answer_.beginning_closures = true;
     for (const auto& key : std::exchange(run.closures, {})) run.context->begin_closure(key);
   }
