@@ -52,14 +52,20 @@ bool executes_run(const cli::Command& command) {
          std::holds_alternative<cli::RunsResumeCommand>(command);
 }
 
+// Whether exit code 1 is an answer, so that what goes wrong needs another.
+bool answers_by_exit_code(const cli::Command& command) {
+  return std::holds_alternative<cli::ReplayCommand>(command);
+}
+
 // The border of a command: what leaves it ends here, as a message and an exit code.
 Task<> command_border(cli::Services& services, cli::Command command, int& exit_code) {
   const bool executes = executes_run(command);
+  const bool answers = answers_by_exit_code(command);
   try {
     exit_code = co_await cli::dispatch(services, std::move(command));
   } catch (...) {
     cli::report(services.output, std::current_exception(), services.json);
-    exit_code = executes && !services.run_started ? not_started : failed;
+    exit_code = answers || (executes && !services.run_started) ? not_started : failed;
   }
   if (services.opened) co_await services.opened->log().stop();
 }

@@ -51,6 +51,11 @@ inline constexpr int worker_deaths_max = 3;
 // A run that loses a step so often in a row is paused.
 inline constexpr unsigned losses_in_a_row_max = 5;
 
+// What only a driver can bring about, and it has not for so long, is not about to happen.
+inline constexpr auto overdue_max = 120s;
+// How often a driver looks for such a run among its own.
+inline constexpr auto stuck_check_every = 60s;
+
 // Time for clean-up steps after a cancel, and between TERM and KILL.
 inline constexpr auto cancel_grace = 60s;
 inline constexpr auto kill_grace = 5s;

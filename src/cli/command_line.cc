@@ -32,6 +32,7 @@ class CommandLine {
     add_runs();
     add_answers();
     add_definitions();
+    add_replay();
     add_config();
     add_version();
     add_help();
@@ -157,9 +158,26 @@ class CommandLine {
     runs_command<RunsHistoryCommand>(runs, "history", "Its events");
     auto [resume, resume_value] = runs_command<RunsResumeCommand>(
         runs, "resume", "Go on with a run that was interrupted or paused");
+    resume
+        ->add_option("--code", resume_value->code,
+                     "then: the code that the run was started with (default); now: the definition "
+                     "as it is on disk, if it does what the run has done so far")
+        ->check(CLI::IsMember({"then", "now"}));
     add_detach_and_quiet(resume, resume_value->detach, resume_value->quiet);
     add_on_pause(resume, resume_value->on_pause);
     runs_command<RunsPauseCommand>(runs, "pause", "Begin no further step; what runs goes on");
+    runs_command<RunsWhyCommand>(runs, "why", "What it waits for, and what brings that about");
+    auto [query, query_value] = runs_command<RunsQueryCommand>(
+        runs, "query", "Ask its code: what a function of step.onQuery returns");
+    query->add_option("NAME", query_value->name, "The query")->required();
+    query->add_option("--args", query_value->args, "What to ask with, as JSON (default null)")
+        ->type_name("JSON");
+    auto [exported, exported_value] =
+        runs_command<RunsExportCommand>(runs, "export", "Its whole history, as a JSON document");
+    exported->add_option("--out", exported_value->out, "Write it there instead of to stdout")
+        ->type_name("FILE");
+    exported->add_flag("--bundle", exported_value->bundle,
+                       "With the code that the run is pinned to");
     runs_command<RunsCancelCommand>(runs, "cancel", "End a run, with its clean-up steps");
   }
 
@@ -201,7 +219,32 @@ class CommandLine {
       value->check = check;
       project_option(sub, value->project, "The project (default: the nearest parent with .agent)");
       json_flag(sub, value->json);
+      if (!check) continue;
+      auto* live = sub->add_flag("--against-live", value->against_live,
+                                 "Replay live and recent runs against the files, and say which "
+                                 "would break");
+      sub->add_option("--recent", value->recent,
+                      "Of each definition, so many runs that have ended (default 20)")
+          ->needs(live)
+          ->check(CLI::Range(0, 1000));
     }
+  }
+
+  void add_replay() {
+    auto* sub = app_.add_subcommand(
+        "replay",
+        "Check an exported history against a definition: exits with 0 if the code does what was "
+        "recorded, 1 if it does not, 2 if that could not be found out");
+    auto value = command<ReplayCommand>(sub);
+    sub->add_option("HISTORY", value->history, "A file made by `agentcmd runs export`")
+        ->required()
+        ->type_name("FILE");
+    sub->add_option("--definition", value->definition,
+                    "The file with the code (default: the bundle in the document)")
+        ->type_name("FILE");
+    project_option(sub, value->project,
+                   "The project (default: the nearest parent of the definition with .agent)");
+    json_flag(sub, value->json);
   }
 
   void add_config() {

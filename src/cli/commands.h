@@ -66,10 +66,38 @@ struct RunsHistoryCommand {
 
 struct RunsResumeCommand {
   std::string run;
+  std::string code = "then";  // "now": the definition as it is on disk, from here on
   bool json = false;
   bool detach = false;
   bool quiet = false;
   std::string on_pause = "exit";
+};
+
+struct RunsWhyCommand {
+  std::string run;
+  bool json = false;
+};
+
+struct RunsQueryCommand {
+  std::string run;
+  std::string name;
+  std::string args = "null";  // JSON
+  bool json = false;
+};
+
+struct RunsExportCommand {
+  std::string run;
+  std::string out;      // file; empty: stdout
+  bool bundle = false;  // with the code
+  bool json = false;    // the document is JSON anyway
+};
+
+// Whether the code of a file, or of the document itself, still does what the document says.
+struct ReplayCommand {
+  std::string history;     // file made by runs export
+  std::string definition;  // file; empty: the bundle in the document
+  std::string project;     // empty: the nearest parent of the definition with .agent
+  bool json = false;
 };
 
 struct RunsCancelCommand {
@@ -95,12 +123,15 @@ struct AnswerCommand {
 struct DefinitionsCommand {
   std::string project;
   bool check = false;  // also says what a replay could notice, and fails when a file is broken
+  bool against_live = false;  // also replays the project's runs against the files
+  std::size_t recent = 20;    // of those that have ended, the newest so many of each definition
   bool json = false;
 };
 
 using Command =
     std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand,
                  RunsShowCommand, RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand,
-                 RunsCancelCommand, RunsPauseCommand, AnswerCommand, DefinitionsCommand>;
+                 RunsCancelCommand, RunsPauseCommand, AnswerCommand, RunsWhyCommand,
+                 RunsQueryCommand, RunsExportCommand, ReplayCommand, DefinitionsCommand>;
 
 }  // namespace agentcmd::cli

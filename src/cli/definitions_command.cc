@@ -1,6 +1,8 @@
 #include "base/text.h"
 #include "cli/dispatch.h"
 #include "cli/exit_code.h"
+#include "cli/verdict.h"
+#include "projects/compatibility.h"
 #include "projects/definitions.h"
 #include "projects/project.h"
 
@@ -76,6 +78,49 @@ void print_check(Output& output, const std::vector<projects::Definition>& defini
   }
 }
 
+Json to_json(const projects::RunCheck& check) {
+  Json json{{"run", check.run.id.text},
+            {"definition", check.run.definition},
+            {"file", check.run.file},
+            {"status", store::to_string(check.run.status)}};
+  json.update(verdict_json(check.verdict));
+  return json;
+}
+
+void print_runs(Output& output, const std::vector<projects::RunCheck>& checks) {
+  for (const auto& [run, verdict] : checks) {
+    output.line(fmt::format("{:<11}  {}  {}  {}  {}", verdict.matches() ? "fits" : "would break",
+                            run.id.text, run.definition, store::to_string(run.status),
+                            in_words(verdict)));
+  }
+}
+
+bool all_usable(const std::vector<projects::Definition>& definitions) {
+  return std::ranges::all_of(definitions, [](const auto& one) { return one.usable(); });
+}
+
+// Live and recent runs against what is on disk.
+Task<int> check_against_runs(Services& services, std::filesystem::path project,
+                             std::vector<projects::Definition> definitions,
+                             DefinitionsCommand command) {
+  const auto checks = co_await projects::check_runs(
+      services.loader(), services.store(), std::move(project), definitions, command.recent);
+  if (!checks) co_return refuse(services, checks.error());
+  if (command.json) {
+    Json document{{"definitions", Json::array()}, {"runs", Json::array()}};
+    for (const auto& one : definitions) document["definitions"].push_back(to_json(one, true));
+    for (const auto& check : *checks) document["runs"].push_back(to_json(check));
+    services.output.out(to_pretty_text(document) + "\n");
+  } else {
+    print_check(services.output, definitions);
+    print_runs(services.output, *checks);
+    if (checks->empty()) services.output.err("No runs to check against.\n");
+  }
+  const bool all_fit =
+      std::ranges::all_of(*checks, [](const auto& check) { return check.verdict.matches(); });
+  co_return static_cast<int>(all_fit && all_usable(definitions) ? ExitCode::ok : ExitCode::failed);
+}
+
 }  // namespace
 
 Task<int> list_definitions(Services& services, DefinitionsCommand command) {
@@ -83,9 +128,13 @@ Task<int> list_definitions(Services& services, DefinitionsCommand command) {
                                                : projects::named_project(command.project);
   if (!project) co_return refuse(services, project.error());
   store::prepare(services.home);
-  const auto definitions = co_await projects::load_definitions(
+  auto definitions = co_await projects::load_definitions(
       services.loader(), *project,
       command.check ? projects::Findings::yes : projects::Findings::no);
+  if (command.against_live) {
+    co_return co_await check_against_runs(services, *project, std::move(definitions),
+                                          std::move(command));
+  }
   if (command.json) {
     Json all = Json::array();
     for (const auto& one : definitions) all.push_back(to_json(one, command.check));
@@ -98,9 +147,8 @@ Task<int> list_definitions(Services& services, DefinitionsCommand command) {
   } else {
     print_list(services.output, definitions);
   }
-  const bool all_usable =
-      std::ranges::all_of(definitions, [](const auto& one) { return one.usable(); });
-  co_return static_cast<int>(command.check && !all_usable ? ExitCode::failed : ExitCode::ok);
+  const bool broken = command.check && !all_usable(definitions);
+  co_return static_cast<int>(broken ? ExitCode::failed : ExitCode::ok);
 }
 
 }  // namespace agentcmd::cli

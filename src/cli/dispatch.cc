@@ -22,6 +22,10 @@ struct Carry {
   Task<int> operator()(RunsCancelCommand& command) const { return cancel_run(services, command); }
   Task<int> operator()(RunsPauseCommand& command) const { return pause_run(services, command); }
   Task<int> operator()(AnswerCommand& command) const { return answer_gate(services, command); }
+  Task<int> operator()(RunsWhyCommand& command) const { return explain_run(services, command); }
+  Task<int> operator()(RunsQueryCommand& command) const { return query_run(services, command); }
+  Task<int> operator()(RunsExportCommand& command) const { return export_run(services, command); }
+  Task<int> operator()(ReplayCommand& command) const { return replay_history(services, command); }
   Task<int> operator()(DefinitionsCommand& command) const {
     return list_definitions(services, command);
   }

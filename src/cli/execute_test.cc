@@ -37,6 +37,8 @@ class FakeDriver final : public runtime::Driver {
     if (!ended_) co_return fail(ErrorCode::cancelled, "the run was left");
     co_return *ended_;
   }
+  void change_code(history::RunId, std::string) override {}
+  std::vector<runtime::StuckRun> check_stuck() override { return {}; }
   Task<> cancel(history::RunId, std::string by) override {
     cancelled_by = std::move(by);
     if (on_cancel) on_cancel();

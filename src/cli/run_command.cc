@@ -12,6 +12,7 @@
 #include "cli/exit_code.h"
 #include "cli/run_view.h"
 #include "projects/arguments.h"
+#include "projects/compatibility.h"
 #include "projects/definitions.h"
 #include "projects/project.h"
 
@@ -26,8 +27,12 @@ namespace agentcmd::cli {
 namespace fs = std::filesystem;
 namespace {
 
+struct TakenOver {
+  history::RunId run;
+  std::string code_hash;  // of the code that it changes to; empty: it keeps its own
+};
 // What a driver is started for: a run to be made, or one to be taken over.
-using Target = std::variant<runtime::NewRun, history::RunId>;
+using Target = std::variant<runtime::NewRun, TakenOver>;
 
 // What is there to show so far. A damaged history is for the driver to say: it pauses the run.
 Task<std::vector<history::Event>> past_of(Services& services, history::RunId run) {
@@ -45,16 +50,17 @@ Task<Result<history::RunId>> take_hold(Services& services, runtime::Driver& driv
     if (created) view.begin(*created, co_await past_of(services, *created));
     co_return created;
   }
-  const auto run = std::get<history::RunId>(target);
+  const auto [run, code_hash] = std::get<TakenOver>(std::move(target));
   const auto adopted = co_await driver.adopt(run);
   if (!adopted) co_return tl::unexpected(adopted.error());
+  if (!code_hash.empty()) driver.change_code(run, code_hash);
   view.begin(run, co_await past_of(services, run));
   co_return run;
 }
 
 Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& view,
                          Target target) {
-  const bool resume = std::holds_alternative<history::RunId>(target);
+  const bool resume = std::holds_alternative<TakenOver>(target);
   const auto run = co_await take_hold(services, driver, view, std::move(target));
   if (!run) co_return refuse(services, run.error());
   services.run_started = true;
@@ -181,6 +187,21 @@ Task<Result<runtime::NewRun>> prepare_run(Services& services, RunCommand command
   co_return run;
 }
 
+// The definition of a run as it is on disk, if it does what the run has done so far: its hash.
+Task<Result<std::string>> fitting_code(Services& services, store::RunRow run) {
+  auto events = co_await services.store().log().read(run.id, 0);
+  auto bundle = co_await projects::code_now(services.loader(), run);
+  if (!bundle) co_return tl::unexpected(bundle.error());
+  const auto hash = bundle->hash;
+  const auto verdict =
+      co_await projects::replay(services.loader(), std::move(events), *std::move(bundle));
+  if (!verdict) co_return tl::unexpected(verdict.error());
+  if (verdict->matches()) co_return hash;
+  co_return fail(ErrorCode::failed_precondition,
+                 fmt::format("run {} stays as it was, as {} no longer does what it has done: {}",
+                             run.id.text, run.file, runtime::describe(*verdict)));
+}
+
 Task<store::RunRow> wait_for_end(Services& services, store::RunRow row) {
   constexpr auto look_again = std::chrono::milliseconds(100);
   const auto deadline =
@@ -203,9 +224,11 @@ Task<> drop_pauses(Services& services, history::RunId run) {
 }
 
 // The process that waits in the pause goes on with the run.
-Task<int> resume_elsewhere(Services& services, store::RunRow row, bool json) {
-  const auto asked = co_await ask_driver(services, row.id, "resume",
-                                         {{"by", fmt::format("runs resume ({})", user_name())}});
+Task<int> resume_elsewhere(Services& services, store::RunRow row, std::string code_hash,
+                           bool json) {
+  Json request{{"by", fmt::format("runs resume ({})", user_name())}};
+  if (!code_hash.empty()) request["code_hash"] = std::move(code_hash);
+  const auto asked = co_await ask_driver(services, row.id, "resume", std::move(request));
   if (asked != Asked::carried_out) {
     co_return refuse(services,
                      {ErrorCode::unavailable,
@@ -243,13 +266,20 @@ Task<int> resume_run(Services& services, RunsResumeCommand command) {
                      "run {}",
                      row->id.text, store::to_string(row->status), shell_quoted(row->definition))});
   }
+  TakenOver target{.run = row->id};
+  if (command.code == "now") {
+    auto code = co_await fitting_code(services, *row);
+    if (!code) co_return refuse(services, code.error());
+    target.code_hash = *std::move(code);
+  }
   const bool is_driven = runtime::is_driver_alive(services.home, row->driver);
   if (row->status == store::RunStatus::paused && is_driven) {
-    co_return co_await resume_elsewhere(services, *row, command.json);
+    co_return co_await resume_elsewhere(services, *row, std::move(target.code_hash), command.json);
   }
   co_await drop_pauses(services, row->id);
   services.wait_when_paused = command.on_pause == "wait";
-  co_return co_await with_driver(services, view_kind(command.json, command.quiet), row->id);
+  co_return co_await with_driver(services, view_kind(command.json, command.quiet),
+                                 std::move(target));
 }
 
 Task<int> cancel_run(Services& services, RunsCancelCommand command) {

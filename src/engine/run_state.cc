@@ -89,6 +89,7 @@ class Applier {
   void operator()(const StepStarted& started) {
     auto& step = open(started.key);
     step.attempt = started.attempt;
+    step.started_at = event_.at;
     step.running = true;
     step.retry_at.reset();
     step.lost_policy.clear();

@@ -19,6 +19,7 @@ struct OpenStep {
   std::string phase;
   JsonText input;
   Time scheduled_at;
+  Time started_at;                          // of the attempt
   std::uint32_t attempt = 0;                // 0 until the first StepStarted
   std::uint32_t failures = 0;               // attempts that threw
   std::uint32_t losses = 0;                 // attempts lost in a row

@@ -88,13 +88,28 @@ class LocalDriver final : public Driver {
     co_return driven;
   }
 
+  void change_code(RunId run, std::string code_hash) override {
+    const auto owned = owned_.find(run);
+    if (owned != owned_.end()) actor_of(run, owned->second).change_code(std::move(code_hash));
+  }
+
   Task<> cancel(RunId run, std::string by) override {
     const auto owned = owned_.find(run);
     if (owned != owned_.end()) actor_of(run, owned->second).request_cancel(std::move(by));
     co_return;
   }
 
+  std::vector<StuckRun> check_stuck() override {
+    std::vector<StuckRun> stuck;
+    for (const auto& [run, actor] : actors_) {
+      auto reasons = actor->help_if_stuck();
+      if (!reasons.empty()) stuck.push_back({.run = run, .reasons = std::move(reasons)});
+    }
+    return stuck;
+  }
+
   Task<> stop() override {
+    stuck_alarm_->cancel();
     for (auto& [run, actor] : actors_) actor->leave();
     tasks_.cancel();
     co_await tasks_.join();
@@ -115,6 +130,7 @@ class LocalDriver final : public Driver {
                               .slots = slots_,
                               .options = options_,
                               .env = env_};
+      if (actors_.size() == 1) look_for_stuck_runs();
       actor = std::make_unique<RunActor>(services, run, owner);
     }
     return *actor;
@@ -146,6 +162,14 @@ class LocalDriver final : public Driver {
     co_return co_await actor->second->perform(std::move(effect));
   }
 
+  // Every minute while there are runs.
+  void look_for_stuck_runs() {
+    stuck_alarm_->set(limits::stuck_check_every, [this] {
+      check_stuck();
+      if (!actors_.empty()) look_for_stuck_runs();
+    });
+  }
+
   void look_at_requests() {
     for (const auto& [run, actor] : actors_) actor->look_at_requests();
   }
@@ -163,6 +187,7 @@ class LocalDriver final : public Driver {
   std::unique_ptr<WorkerHost> workers_;
   std::map<std::string, std::string> env_;
 
+  std::unique_ptr<Alarm> stuck_alarm_ = machine_->make_alarm();
   std::map<RunId, store::Owner> owned_;
   std::map<RunId, std::unique_ptr<RunActor>> actors_;
   TaskGroup tasks_;

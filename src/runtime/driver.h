@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "history/event.h"
+#include "runtime/stuck.h"
 #include "script/bundle.h"
 #include "steps/environment.h"
 #include "store/catalog.h"
@@ -93,8 +94,17 @@ class Driver {
   // over meanwhile.
   virtual Task<Result<Driven>> drive(history::RunId run, bool resume) = 0;
 
+  // The next resume of a run that this driver owns changes it to this code (hash of a kept bundle):
+  // drive() replays the history with it first, and where that does not fit returns
+  // failed_precondition with the difference, the run as it was.
+  virtual void change_code(history::RunId run, std::string code_hash) = 0;
+
   // Asks for cancellation with clean-up. Durable; the end is seen through drive().
   virtual Task<> cancel(history::RunId run, std::string by) = 0;
+
+  // Those of its runs that are stuck, against all promises (engine/why.h), with the reasons. They
+  // are logged, and have looked again at what they should be doing. For every minute.
+  virtual std::vector<StuckRun> check_stuck() = 0;
 
   // Leaves everything as it is: processes of steps go on under their supervisors, runs can be
   // resumed.

@@ -116,7 +116,7 @@ Task<> RunActor::load() {
   const auto events = co_await services_.store.log().read(run_, 0);
   state_ = engine::state_of(events);
   committed_ = state_.seq;
-  seen_ = state_.unseen.empty() ? state_.seq : state_.unseen.front().seq - 1;
+  seen_ = engine::last_seen(state_);
   if (!events.empty()) last_at_ = events.back().at;
 }
 
@@ -152,7 +152,7 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
     if (!failed) co_return tl::unexpected(failed.error());
     co_return driven();
   }
-  const auto begun = was_paused ? co_await this->resume("resume") : Result<void>();
+  const auto begun = was_paused || next_code_ ? co_await this->resume("resume") : Result<void>();
   if (!begun) co_return tl::unexpected(begun.error());
   if (!state_.started && !state_.paused) {
     post({RunStarted{}});
@@ -182,6 +182,10 @@ Task<Result<void>> RunActor::hold_checkout() {
 // Tells the code what came during the pause, and records its answer together with the end of the
 // pause.
 Task<Result<void>> RunActor::resume(std::string by) {
+  if (next_code_) {
+    const auto fits = co_await try_code(*std::exchange(next_code_, std::nullopt));
+    if (!fits) co_return fits;
+  }
   std::vector<Job> unseen;
   unseen.reserve(state_.unseen.size());
   for (const auto& event : state_.unseen) unseen.push_back(engine::job_of(event, state_.created));
@@ -199,6 +203,10 @@ Task<Result<void>> RunActor::run_until_end() {
       done = co_await take_inbox();
     } else if (state_.paused && resume_by_) {
       done = co_await resume(*std::exchange(resume_by_, std::nullopt));
+      if (!done && done.error().code == ErrorCode::failed_precondition) {
+        log::warn("run.code_refused", {{"run", run_.text}, {"why", done.error().message}});
+        done = {};
+      }
       if (done && !state_.paused) recover_open_steps();
     } else if (state_.paused && !is_anything_under_way() && !services_.options.wait_when_paused) {
       co_return Result<void>();
@@ -563,8 +571,9 @@ void RunActor::request_pause(std::string by) {
       .reason = "asked", .message = message, .detail = {to_text({{"by", std::move(by)}})}}});
 }
 
-void RunActor::request_resume(std::string by) {
+void RunActor::request_resume(std::string by, std::string code_hash) {
   if (!state_.paused) return;
+  if (!code_hash.empty()) change_code(std::move(code_hash));
   resume_by_ = std::move(by);
   news_.notify();
 }

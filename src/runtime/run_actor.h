@@ -13,6 +13,7 @@
 #include "async/wakeup.h"
 #include "base/clock.h"
 #include "engine/run_state.h"
+#include "engine/why.h"
 #include "history/activation.h"
 #include "runtime/attempts.h"
 #include "runtime/driver.h"
@@ -53,19 +54,25 @@ class RunActor final : public steps::StepHost {
   // See Driver::drive.
   Task<Result<Driven>> drive(bool resume);
 
+  // See Driver::change_code.
+  void change_code(std::string code_hash) { next_code_ = std::move(code_hash); }
+
   // Asks for cancellation with clean-up; a second call ends the run without waiting for clean-up.
   void request_cancel(std::string by);
 
   // From the next step boundary on nothing new begins; what runs goes on to its end.
   void request_pause(std::string by);
   // Ends a pause that drive() is still waiting in, for attempts or by DriverOptions.
-  void request_resume(std::string by);
+  // `code_hash`: of other code to change to (change_code), or empty.
+  void request_resume(std::string by, std::string code_hash);
 
   // Answers an open gate; nothing happens where it is not open any more.
   void decide_gate(history::GateDecided decision);
 
   // Reads what others ask of the run, and carries it out.
   void look_at_requests();
+  // Why the run is stuck, if it is; then it has looked again at all that it should be doing.
+  std::vector<std::string> help_if_stuck();
 
   // Makes drive() return as soon as it can, leaving processes and history as they are.
   void leave();
@@ -154,6 +161,10 @@ class RunActor final : public steps::StepHost {
   Task<bool> ensure_warm();
   Task<bool> replay();
   bool cannot_go_on(history::RunPaused why);
+  Task<Result<void>> try_code(std::string code_hash);
+
+  // --- run_stuck.cc
+  engine::WhyFacts why_facts() const;
 
   // --- run_effects.cc: what a commit leads to, and what comes back.
   void dispatch(const std::vector<history::Event>& events);
@@ -192,6 +203,7 @@ class RunActor final : public steps::StepHost {
   std::optional<history::Detail> ending_;    // the code is done; the end waits for running attempts
   std::optional<history::RunPaused> pause_;  // why the code cannot go on, until that is recorded
   std::optional<std::string> resume_by_;     // asked for while the run is paused
+  std::optional<std::string> next_code_;     // of the next resume
   bool force_cancel_ = false;
   bool leaving_ = false;
   bool in_turn_ = false;

@@ -13,6 +13,7 @@
 
 namespace agentcmd::runtime {
 
+using engine::Mismatch;
 using history::Activation;
 using history::Command;
 using history::Completion;
@@ -42,6 +43,15 @@ std::vector<Command> closing_commands(const std::vector<Command>& commands) {
     if (!opens) closing.push_back(command);
   }
   return closing;
+}
+
+// The same difference, with the place in the source where the code asked, if a second replay told
+// it.
+Mismatch with_place(Mismatch mismatch, const std::vector<engine::Asked>& recorded,
+                    const Result<script::ActivationOutcome>& located) {
+  const auto* completion = located ? std::get_if<Completion>(&*located) : nullptr;
+  if (completion == nullptr) return mismatch;
+  return engine::compare(recorded, engine::asked_in(completion->commands)).value_or(mismatch);
 }
 
 RunPaused stopped_by_worker(const script::RunStopped& stopped) {
@@ -130,6 +140,21 @@ Task<bool> RunActor::ensure_warm() {
   }
 }
 
+// Makes other code the run's, if it does what the history says; the caller records that. Else all
+// stays as it was.
+Task<Result<void>> RunActor::try_code(std::string code_hash) {
+  const auto former = std::exchange(state_.code_hash, std::move(code_hash));
+  services_.workers.evict(run_);
+  warm_generation_ = 0;
+  if (co_await ensure_warm()) co_return Result<void>();
+  state_.code_hash = former;
+  if (leaving_) co_return fail(ErrorCode::cancelled, "the run was left");
+  const auto why = *std::exchange(pause_, std::nullopt);
+  co_return fail(ErrorCode::failed_precondition,
+                 "The run stays as it was: the definition as it is now does not fit its history. " +
+                     why.message);
+}
+
 // Tells a fresh context everything that the code has seen, and compares what it asks for with what
 // is recorded. True also when the worker died meanwhile: the caller sees that by the generation.
 Task<bool> RunActor::replay() {
@@ -148,7 +173,7 @@ Task<bool> RunActor::replay() {
                         .replaying = true,
                         .jobs = std::move(jobs),
                         .patches = state_.patches};
-  auto outcome = co_await services_.workers.activate(std::move(activation));
+  auto outcome = co_await services_.workers.activate(activation);
   if (!outcome) {
     co_return cannot_go_on(
         {.reason = "code", .message = outcome.error().message, .detail = {"{}"}});
@@ -165,11 +190,14 @@ Task<bool> RunActor::replay() {
          .detail = {"{}"}});
   }
   const auto& completion = std::get<Completion>(*outcome);
-  const auto mismatch =
-      engine::compare(engine::asked_in(seen), engine::asked_in(completion.commands));
+  const auto recorded = engine::asked_in(seen);
+  const auto mismatch = engine::compare(recorded, engine::asked_in(completion.commands));
   if (mismatch) {
     services_.workers.evict(run_);
-    co_return cannot_go_on(engine::pause_for(*mismatch));
+    activation.locate = true;
+    const auto located = co_await services_.workers.activate(std::move(activation));
+    services_.workers.evict(run_);
+    co_return cannot_go_on(engine::pause_for(with_place(*mismatch, recorded, located)));
   }
   auto decision = engine::decide(state_, closing_commands(completion.commands),
                                  [](const std::string&) { return false; });

@@ -46,7 +46,7 @@ void RunActor::carry_out(const store::Request& request) {
   } else if (request.kind == "pause") {
     request_pause(by);
   } else if (request.kind == "resume") {
-    request_resume(by);
+    request_resume(by, string_or(data, "code_hash"));
   } else if (request.kind == "gate") {
     decide_gate({.key = {string_or(data, "key")},
                  .approved = bool_or(data, "approved"),

@@ -17,7 +17,9 @@ struct Request {
   std::uint64_t id = 0;
   history::RunId run;
   std::string kind;  // "cancel", "pause", "resume", "gate"
-  JsonText data;     // {"by": "runs cancel"}; of "gate" also key, approved, option, reason
+  // {"by": "runs cancel"}; of "gate" also key, approved, option, reason; of "resume" perhaps
+  // code_hash
+  JsonText data;
   Time at;
 };
 
