@@ -22,6 +22,21 @@ TEST(Json, NestingHasALimit) {
   EXPECT_FALSE(parse_json(deep + std::string(deep.size(), ']'), "x"));
 }
 
+TEST(Json, NestingIsCountedOutsideOfTextsOnly) {
+  const auto text = "[\"\\\"" + std::string(1000, '[') + "\", {\"}}\\\\\": 1}]";
+  EXPECT_TRUE(parse_json(text, "x")) << text;
+  const std::string deepest(static_cast<std::size_t>(limits::json_depth_max), '[');
+  EXPECT_TRUE(parse_json(deepest + std::string(deepest.size(), ']'), "x"));
+}
+
+// A parser that looks at all of the list for each object in it is not done for minutes.
+TEST(Json, AListOfManyObjectsIsReadInLinearTime) {
+  constexpr std::size_t count = 200'000;
+  std::string text = "[{}";
+  for (std::size_t i = 1; i < count; ++i) text += ",{}";
+  EXPECT_EQ(parse_json(text + "]", "x").value().size(), count);
+}
+
 TEST(Json, ValidatedTextKeepsItsBytes) {
   const std::string text = R"({ "n": 123456789012345678901234567890 })";
   EXPECT_EQ(validate_json(text, "x").value().text, text);
