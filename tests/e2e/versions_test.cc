@@ -224,6 +224,28 @@ TEST_F(VersionsTest, CodeNowChangesARunThatWasOnlyInterrupted) {
   EXPECT_EQ(result_of(resumed)["result"], 42);
 }
 
+TEST_F(VersionsTest, ALiveDriverThatWaitsInAPauseTakesTheNewCode) {
+  std::string first(mended);
+  sandbox.define("astray.ts", first);
+  auto running = sandbox.start({"run", "astray", "--json", "--on-pause", "wait"});
+  const std::string id = Json::parse(running->line_with(R"("RunStarted")"))["run"];
+  wait_until([&] { return std::filesystem::exists(sandbox.project / "reached"); },
+             "the step begins");
+  ASSERT_EQ(sandbox.agentcmd({"runs", "pause", id}).code, 0);
+  running->line_with(R"("RunPaused")");
+  sandbox.define("astray.ts", astray);
+  EXPECT_EQ(sandbox.agentcmd({"runs", "resume", id, "--code", "now"}).code, 2);
+  EXPECT_EQ(sandbox.run(id)["status"], "paused");
+  sandbox.define("astray.ts", first.replace(first.find("n + 1"), 5, "n + 41"));
+  const auto resumed = sandbox.agentcmd({"runs", "resume", id, "--code", "now"});
+  EXPECT_EQ(resumed.code, 0) << resumed.out << resumed.err;
+  running->line_with(R"("RunResumed")");
+  sandbox.write("go", "");
+  const auto finished = running->wait();
+  ASSERT_EQ(finished.code, 0) << finished.out << finished.err;
+  EXPECT_EQ(result_of(finished)["result"], 42);
+}
+
 TEST_F(VersionsTest, WhySaysWhoDrivesARunAndWhatItWaitsFor) {
   sandbox.define("nap.ts", R"(
 export default defineWorkflow({ id: "nap" }, async ({ step }) => { await step.sleep("nap", "1h"); });
