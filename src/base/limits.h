@@ -29,6 +29,11 @@ inline constexpr std::size_t arguments_bytes_max = 16 * mib;
 // How far the code of a run may be ahead of the disk.
 inline constexpr std::size_t events_ahead_max = 1024;
 
+// A database that somebody else has locked is waited for so long; that is said after the first
+// part of it.
+inline constexpr auto database_busy_part = 3s;
+inline constexpr auto database_busy_max = 10min;
+
 // Output of a process: what a result keeps of each stream; the file keeps everything up to
 // spool_bytes_max.
 inline constexpr std::size_t result_stream_bytes_max = 10 * mib;
@@ -55,6 +60,19 @@ inline constexpr unsigned losses_in_a_row_max = 5;
 inline constexpr auto overdue_max = 120s;
 // How often a driver looks for such a run among its own.
 inline constexpr auto stuck_check_every = 60s;
+
+// A probe of a lost step that takes longer cannot tell.
+inline constexpr auto probe_max = 5min;
+
+// A running process is looked at so often, or four times within the shortest silence that it is
+// allowed, within these bounds.
+inline constexpr auto liveness_look_max = 5s;
+inline constexpr auto liveness_look_min = 50ms;
+// An agent that is silent for so long. Its longest thoughts take some minutes without a word.
+inline constexpr auto agent_silence_warn = 5min;
+inline constexpr auto agent_silence_interrupt = 10min;
+inline constexpr auto agent_silence_kill = 12min;
+inline constexpr std::size_t changed_files_looked_at = 20'000;
 
 // Time for clean-up steps after a cancel, and between TERM and KILL.
 inline constexpr auto cancel_grace = 60s;

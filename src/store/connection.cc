@@ -1,6 +1,8 @@
 #include "store/connection.h"
 
+#include "base/clock.h"
 #include "base/fault.h"
+#include "base/limits.h"
 #include "base/log.h"
 
 #include <fmt/format.h>
@@ -8,6 +10,7 @@
 #include <soci/sqlite3/soci-sqlite3.h>
 
 #include <array>
+#include <chrono>
 
 namespace agentcmd::store {
 namespace {
@@ -58,7 +61,8 @@ Connection::Connection(const Home& home, Durability durability) : file_(home.dat
   with_faults("opening the database", file_, [&] {
     session_ = std::make_unique<soci::session>(*soci::factory_sqlite3(), connect_string(file_));
     auto& sql = *session_;
-    sql << "PRAGMA busy_timeout = 10000";
+    sql << fmt::format("PRAGMA busy_timeout = {}",
+                       Milliseconds(limits::database_busy_part).count());
     std::string mode;
     sql << "PRAGMA journal_mode = WAL", soci::into(mode);
     if (mode != "wal") {
@@ -78,8 +82,24 @@ Connection::Connection(const Home& home, Durability durability) : file_(home.dat
 
 Connection::~Connection() = default;
 
+// Another program (a shell, a backup) may hold the database for a while. What waits is not lost, so
+// it is waited for, and said.
 WriteTransaction::WriteTransaction(Connection& connection) : connection_(connection) {
-  connection_.sql() << "BEGIN IMMEDIATE";
+  constexpr int primary_code = 0xff;
+  const auto give_up = std::chrono::steady_clock::now() + limits::database_busy_max;
+  for (bool told = false;; told = true) {
+    try {
+      connection_.sql() << "BEGIN IMMEDIATE";
+      return;
+    } catch (const soci::sqlite3_soci_error& error) {
+      const bool busy = (error.result() & primary_code) == SQLITE_BUSY;
+      if (!busy || std::chrono::steady_clock::now() >= give_up) throw;
+    }
+    if (told) continue;
+    log::warn("database.locked",
+              {{"file", connection_.file().native()},
+               {"message", "another program holds the database; waiting until it lets go"}});
+  }
 }
 
 WriteTransaction::~WriteTransaction() {
