@@ -36,6 +36,8 @@ class Container {
   virtual void reap() = 0;
   virtual bool command_ended() const = 0;
   virtual bool all_gone() const = 0;
+  // INT to everybody.
+  virtual void interrupt() = 0;
   // TERM to everybody; from then on whoever survives the command may use the time of grace.
   virtual void terminate() = 0;
   // Returns when everybody is dead.

@@ -60,11 +60,11 @@ void fill_standard_descriptors() {
 int open_signal_fd() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGCHLD, SIGTERM, stop_signal, kill_now_signal}) {
+  for (const int number : {SIGCHLD, SIGTERM, stop_signal, kill_now_signal, interrupt_signal}) {
     sigaddset(&signals, number);
   }
   ::sigprocmask(SIG_SETMASK, &signals, nullptr);
-  for (const int number : {SIGINT, SIGHUP, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
+  for (const int number : {SIGHUP, SIGQUIT, SIGPIPE}) ::signal(number, SIG_IGN);
   // May be inherited as ignored, and then no child could be waited for.
   ::signal(SIGCHLD, SIG_DFL);
   return ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);

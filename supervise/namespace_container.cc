@@ -95,6 +95,11 @@ void NamespaceContainer::on_init_dead(int init_status) {
   }
 }
 
+void NamespaceContainer::interrupt() {
+  const char order = init_order_interrupt;
+  if (::write(control_.get(), &order, 1) != 1) kill();
+}
+
 void NamespaceContainer::terminate() {
   const char order = init_order_terminate;
   // If init is gone there is nobody to tell; SIGPIPE is ignored.

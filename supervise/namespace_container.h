@@ -20,6 +20,7 @@ class NamespaceContainer final : public Container {
   void reap() override;
   bool command_ended() const override { return init_ <= 0; }
   bool all_gone() const override { return init_ <= 0; }
+  void interrupt() override;
   void terminate() override;
   void kill() override;
   int wait_status() const override { return wait_status_; }

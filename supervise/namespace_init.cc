@@ -72,6 +72,7 @@ class Init {
   void take_order() {
     char order = 0;
     if (::read(control_fd_, &order, 1) != 1) ::_exit(1);
+    if (order == init_order_interrupt) ::kill(-1, SIGINT);
     if (order != init_order_terminate) return;
     terminating_ = true;
     ::kill(-1, SIGTERM);

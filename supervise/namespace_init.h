@@ -10,6 +10,7 @@ namespace supervise {
 inline constexpr char init_order_set_up = 's';
 inline constexpr char init_order_go = 'g';
 inline constexpr char init_order_terminate = 't';
+inline constexpr char init_order_interrupt = 'i';
 
 struct InitEvent {
   enum class Kind : int { ready, not_possible, started, exec_failed, exited };

@@ -12,7 +12,7 @@
 
 namespace supervise {
 
-static_assert(stop_signal == SIGUSR1 && kill_now_signal == SIGUSR2);
+static_assert(stop_signal == SIGUSR1 && kill_now_signal == SIGUSR2 && interrupt_signal == SIGINT);
 
 Supervision::Supervision(const Options& options, Container& container, Spool& out, Spool& err,
                          int signal_fd)
@@ -64,11 +64,13 @@ Supervision::Requests Supervision::read_signals() const {
     if (number == stop_signal) requests.stop = true;
     if (number == kill_now_signal) requests.kill_now = true;
     if (number == SIGTERM) requests.end = true;
+    if (number == interrupt_signal) requests.interrupt = true;
   }
   return requests;
 }
 
 void Supervision::obey(const Requests& requests) {
+  if (requests.interrupt) container_.interrupt();
   if (requests.stop) stop(Stop::cancelled);
   if (requests.kill_now) kill(Stop::cancelled);
   if (requests.end) stop(Stop::told_to_end);

@@ -16,6 +16,7 @@ namespace supervise {
 // the service manager wants us gone, and is recorded as a signal that ended the command.
 inline constexpr int stop_signal = 10;      // SIGUSR1: TERM, after the grace KILL
 inline constexpr int kill_now_signal = 12;  // SIGUSR2
+inline constexpr int interrupt_signal = 2;  // SIGINT: passed on, and nothing else
 
 class Supervision {
  public:
@@ -34,6 +35,7 @@ class Supervision {
     bool stop = false;
     bool kill_now = false;
     bool end = false;
+    bool interrupt = false;
   };
 
   void wait_for_something() const;

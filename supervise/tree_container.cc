@@ -108,6 +108,10 @@ void TreeContainer::reap() {
   }
 }
 
+void TreeContainer::interrupt() {
+  for (const pid_t pid : cgroup_ ? cgroup_->pids() : descendants()) ::kill(pid, SIGINT);
+}
+
 void TreeContainer::terminate() {
   for (const pid_t pid : cgroup_ ? cgroup_->pids() : descendants()) {
     ::kill(pid, SIGTERM);

@@ -20,6 +20,7 @@ class TreeContainer final : public Container {
   void reap() override;
   bool command_ended() const override { return command_ended_; }
   bool all_gone() const override { return gone_; }
+  void interrupt() override;
   void terminate() override;
   void kill() override;
   int wait_status() const override { return wait_status_; }

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "process/command.h"
+#include "process/signs_of_life.h"
 #include "process/supervised_test_support.h"
 
 #include <csignal>
@@ -72,6 +73,42 @@ while :; do sleep 0.01; done)");
   ASSERT_TRUE(exit);
   EXPECT_TRUE(exists("saved"));
   EXPECT_LT(exit->duration, 15s);
+}
+
+TEST_P(Contained, AnInterruptReachesTheWholeTreeAndNothingFollows) {
+  auto process = start_contained(R"(
+setsid -f sh -c 'trap "touch saved; exit" INT; touch ready; while :; do sleep 0.01; done'
+trap 'while [ ! -e saved ]; do sleep 0.01; done; exit 9' INT
+while :; do sleep 0.01; done)");
+  SKIP_UNLESS(process);
+  ASSERT_TRUE(eventually([&] { return exists("ready"); }));
+  process->interrupt();
+  const auto exit = wait_for(*process);
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_EQ(exit->cause, ExitCause::exited);
+  EXPECT_EQ(exit->code, 9);
+}
+
+TEST_P(Contained, TheCpuTimeOfTheWholeTreeIsSeen) {
+  auto process = start_contained("setsid sh -c 'while :; do :; done' & touch ready; wait");
+  SKIP_UNLESS(process);
+  ASSERT_TRUE(eventually([&] { return exists("ready"); }));
+  EXPECT_TRUE(eventually([&] { return signs_of_life(attempt()).cpu > 100ms; }));
+  process->kill_now();
+  EXPECT_TRUE(wait_for(*process));
+}
+
+TEST_P(Contained, ASupervisorThatIsStoppedObeysAStop) {
+  auto process = start_contained("touch ready; sleep 1000");
+  SKIP_UNLESS(process);
+  ASSERT_TRUE(eventually([&] { return exists("ready"); }));
+  ::kill(supervisor(), SIGSTOP);
+  EXPECT_TRUE(eventually([&] { return signs_of_life(attempt()).supervisor_stopped; }));
+  stop_.request();
+  const auto exit = wait_for(*process);
+  ASSERT_TRUE(exit) << exit.error().message;
+  EXPECT_EQ(exit->cause, ExitCause::cancelled);
+  EXPECT_TRUE(processes().empty());
 }
 
 TEST_P(Contained, ASupervisorKilledLeavesNoSurvivors) {

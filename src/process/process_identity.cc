@@ -24,16 +24,29 @@ std::string read_kernel_text(const std::string& path) {
   return text;
 }
 
+namespace {
+
+// The fields after the name, which may hold anything: the state comes first, behind a blank.
+std::vector<std::string> stat_fields(pid_t pid) {
+  const std::string stat = read_kernel_text(fmt::format("/proc/{}/stat", pid));
+  const auto name_end = stat.rfind(')');
+  if (name_end == std::string::npos) return {};
+  return split(std::string_view(stat).substr(name_end + 1), ' ');
+}
+
+}  // namespace
+
+bool is_stopped(pid_t pid) {
+  const auto fields = stat_fields(pid);
+  return fields.size() > 1 && fields[1] == "T";
+}
+
 ProcessIdentity identity_of(pid_t pid) {
   ProcessIdentity identity{.pid = pid};
   const std::string boot = read_kernel_text("/proc/sys/kernel/random/boot_id");
   identity.boot_id = trim(boot);
-  const std::string stat = read_kernel_text(fmt::format("/proc/{}/stat", pid));
-  // The name may hold anything: what follows it begins after the last parenthesis.
-  const auto name_end = stat.rfind(')');
-  if (name_end == std::string::npos) return identity;
   constexpr std::size_t start_time_field = 20;  // counted from the state, with a blank before it
-  const auto fields = split(std::string_view(stat).substr(name_end + 1), ' ');
+  const auto fields = stat_fields(pid);
   if (fields.size() > start_time_field) {
     identity.start_time = std::strtoull(fields[start_time_field].c_str(), nullptr, 10);
   }

@@ -32,6 +32,9 @@ bool has_ended(int pidfd);
 // Nothing happens if it has ended.
 void send_signal(const UniqueFd& pidfd, int signal);
 
+// Whether STOP was sent to it and not yet CONT; a debugger's hold is something else.
+bool is_stopped(pid_t pid);
+
 // The text of a file of /proc or /sys; empty where it cannot be read.
 std::string read_kernel_text(const std::string& path);
 

@@ -96,6 +96,12 @@ class SupervisedProcess {
   // (unavailable) that says so, after the orphans that can still be found have been killed.
   virtual Task<Result<Exit>> wait(StopSource& stop) = 0;
 
+  // INT to all of them, as Ctrl-C on a terminal would send it; nothing else follows.
+  virtual void interrupt() = 0;
+
+  // Lets a supervisor go on that was stopped (SIGSTOP); harmless for one that was not.
+  virtual void go_on() = 0;
+
   // KILL to all of them, without the period of grace; wait() says when they are gone.
   virtual void kill_now() = 0;
 

@@ -29,6 +29,7 @@ namespace {
 // What agentcmd-supervise listens to (supervise/README.md).
 constexpr int stop_signal = SIGUSR1;
 constexpr int kill_now_signal = SIGUSR2;
+constexpr int interrupt_signal = SIGINT;
 
 // Where nothing can be waited for: no inotify instance is left, or the pid is of another namespace.
 constexpr auto look_again = 50ms;
@@ -87,6 +88,7 @@ Task<Result<Exit>> SupervisorHandle::wait(StopSource& stop) {
   if (!stop.requested()) co_await (until_ended() || stop.wait());
   if (!ended()) {
     send_signal(pidfd_, stop_signal);
+    go_on();
     co_await until_ended();
   }
   reap();
@@ -95,8 +97,18 @@ Task<Result<Exit>> SupervisorHandle::wait(StopSource& stop) {
   co_return fail(ErrorCode::unavailable, "its supervisor was killed and left no result");
 }
 
+void SupervisorHandle::interrupt() {
+  if (pidfd_.valid()) send_signal(pidfd_, interrupt_signal);
+}
+
+void SupervisorHandle::go_on() {
+  if (pidfd_.valid()) send_signal(pidfd_, SIGCONT);
+}
+
 void SupervisorHandle::kill_now() {
-  if (pidfd_.valid()) send_signal(pidfd_, kill_now_signal);
+  if (!pidfd_.valid()) return;
+  send_signal(pidfd_, kill_now_signal);
+  go_on();
 }
 
 Task<> SupervisorHandle::follow(std::string stream, std::uint64_t from,

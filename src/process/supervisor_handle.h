@@ -15,6 +15,8 @@ class SupervisorHandle final : public SupervisedProcess {
   ~SupervisorHandle() override { reap(); }
 
   Task<Result<Exit>> wait(StopSource& stop) override;
+  void interrupt() override;
+  void go_on() override;
   void kill_now() override;
   Task<> follow(std::string stream, std::uint64_t from,
                 std::function<void(std::string_view)> on_bytes) override;
