@@ -231,7 +231,8 @@ std::vector<Detail> after_failure(const RunState& state, Time at, const Detail& 
   if (timed_out != nullptr && !policy.timeouts) return {ended};
   auto again = failed;
   again.retry = true;
-  if (const auto wait = wait_before_retry(policy, failed.failure, step.failures + 1)) {
+  const auto chance = chance_of(state.created.seed, failed.key, step.failures + 1);
+  if (const auto wait = wait_before_retry(policy, failed.failure, step.failures + 1, chance)) {
     again.retry_at = at + *wait;
     return {again};
   }

@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace agentcmd::engine {
@@ -94,6 +95,48 @@ TEST(Decide, NotesAreKeptInOrder) {
                                {Note{PhaseStarted{.phase = "a"}}, cli, Note{Logged{}}}, always);
   EXPECT_TRUE(std::holds_alternative<PhaseStarted>(decision.details.front()));
   EXPECT_TRUE(std::holds_alternative<Logged>(decision.details.back()));
+}
+
+const StepScheduled policied{
+    .key = {"a"},
+    .type = "run",
+    .input = {R"({"config":{},"options":{"retry":{"attempts":2,"initial":1000}}})"}};
+
+// The only detail that an attempt's end leads to, if it is one.
+template <typename Kind>
+std::optional<Kind> only(const std::vector<Detail>& details) {
+  if (details.size() != 1) return std::nullopt;
+  const auto* found = std::get_if<Kind>(&details[0]);
+  return found == nullptr ? std::nullopt : std::optional(*found);
+}
+
+TEST(AfterFailure, ALossUsesUpNoAttemptOfThePolicy) {
+  const auto state =
+      state_after({RunCreated{}, policied, StepStarted{{"a"}, 1},
+                   StepLost{.key = {"a"}, .attempt = 1, .policy = "retry"}, StepStarted{{"a"}, 2}});
+  const auto next = only<StepFailed>(
+      after_failure(state, Time{}, StepFailed{.key = {"a"}, .attempt = 2, .failure = {}}));
+  ASSERT_TRUE(next);
+  EXPECT_TRUE(next->retry) << "it is the first failure of two";
+  EXPECT_EQ(next->retry_at, Time(Milliseconds(1000)));
+}
+
+TEST(AfterFailure, ATimeoutIsTriedAgainOnlyWhereThePolicySaysSo) {
+  const auto timed_out = [](const char* options, Failure failure) {
+    auto step = policied;
+    step.input = {fmt::format(R"({{"config":{{}},"options":{}}})", options)};
+    return after_failure(state_after({RunCreated{}, step, StepStarted{{"a"}, 1}}), Time{},
+                         StepTimedOut{.key = {"a"}, .failure = std::move(failure)});
+  };
+  EXPECT_TRUE(only<StepTimedOut>(timed_out(R"({"retry":{}})", {.timeout = "attempt"})));
+  const auto again =
+      only<StepFailed>(timed_out(R"({"retry":{"timeouts":true}})", {.timeout = "attempt"}));
+  ASSERT_TRUE(again);
+  EXPECT_TRUE(again->retry);
+  EXPECT_EQ(again->failure.timeout, "attempt");
+  EXPECT_TRUE(only<StepTimedOut>(
+      timed_out(R"({"retry":{"timeouts":true}})", {.final = true, .timeout = "total"})))
+      << "another attempt would have no time left";
 }
 
 }  // namespace

@@ -111,7 +111,8 @@ Job job_of(const Event& event, const RunCreated& created) {
                                   .reason = gate.reason};
           },
           [](const RunCancelRequested& request) -> decltype(Job::what) {
-            return CancelJob{.reason = request.by};
+            if (!request.timeout) return CancelJob{.reason = request.by};
+            return CancelJob{.reason = "The run took longer than " + request.by, .timeout = true};
           },
           [&](const auto&) -> decltype(Job::what) {
             AGENTCMD_CHECK(false, "event {} is no job", event.seq);

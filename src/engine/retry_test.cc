@@ -30,6 +30,25 @@ TEST(Retry, AFinalErrorOrANamedOneIsNotTriedAgain) {
   EXPECT_TRUE(wait_before_retry(policy, {.name = "Other"}, 1));
 }
 
+TEST(Retry, JitterMovesTheWaitByAtMostItsShare) {
+  const auto policy = retry_policy("run", {R"({"options":{"retry":{"jitter":0.2}}})"});
+  EXPECT_EQ(wait_before_retry(policy, {}, 1, 0), 800ms);
+  EXPECT_EQ(wait_before_retry(policy, {}, 1, 0.5), 1000ms);
+  EXPECT_EQ(wait_before_retry(policy, {}, 1, 0.999), 1199ms);
+}
+
+TEST(Retry, ChanceIsTheSameForTheSameWaitAndElseAnother) {
+  const history::StepKey key{"a"};
+  EXPECT_EQ(chance_of(7, key, 1), chance_of(7, key, 1));
+  EXPECT_NE(chance_of(7, key, 1), chance_of(8, key, 1));
+  EXPECT_NE(chance_of(7, key, 1), chance_of(7, key, 2));
+  EXPECT_NE(chance_of(7, key, 1), chance_of(7, {"b"}, 1));
+  for (std::uint64_t seed = 0; seed < 1000; ++seed) {
+    const auto chance = chance_of(seed, key, 1);
+    EXPECT_TRUE(chance >= 0 && chance < 1) << chance;
+  }
+}
+
 TEST(Retry, AnErrorMayAskForItsOwnWait) {
   EXPECT_EQ(wait_before_retry({}, {.retry_after = 90'000}, 1), 90'000ms);
 }

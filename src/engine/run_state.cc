@@ -59,13 +59,21 @@ class Applier {
     state_.created = created;
     state_.code_hash = created.code_hash;
   }
-  void operator()(const RunStarted&) { state_.started = true; }
-  void operator()(const RunCancelRequested&) {
+  void operator()(const RunStarted&) {
+    state_.started = true;
+    state_.started_at = event_.at;
+  }
+  void operator()(const RunCancelRequested& request) {
     state_.cancel_requested = true;
+    state_.timed_out = request.timeout;
     state_.cancel_requested_at = event_.at;
   }
-  void operator()(const RunPaused& paused) { state_.paused = paused; }
+  void operator()(const RunPaused& paused) {
+    if (!state_.paused) state_.paused_at = event_.at;
+    state_.paused = paused;
+  }
   void operator()(const RunResumed& resumed) {
+    if (state_.paused) hold(event_.at - state_.paused_at);
     state_.paused.reset();
     state_.unseen.clear();
     state_.code_hash = resumed.code_hash;
@@ -81,6 +89,7 @@ class Applier {
                   .name = scheduled.name,
                   .phase = scheduled.phase,
                   .input = scheduled.input,
+                  .timeouts = step_timeouts(scheduled.input),
                   .scheduled_at = event_.at};
     if (!state_.steps.emplace(scheduled.key, std::move(step)).second) {
       refuse(scheduled.key, "is scheduled twice");
@@ -107,14 +116,16 @@ class Applier {
   }
   void operator()(const StepLost& lost) {
     auto& step = open(lost.key);
+    step.last_error = lost.reason;
+    if (step.running) ++step.losses;  // else its probe could not tell
     step.running = false;
-    ++step.losses;
     step.lost_policy = lost.policy;
     if (step.checkpoint) step.lost_checkpoint = step.checkpoint;
   }
   void operator()(const StepFailed& failed) {
     if (!failed.retry) return close(failed.key);
     auto& step = open(failed.key);
+    step.last_error = failed.failure.message;
     step.running = false;
     step.losses = 0;
     ++step.failures;
@@ -176,6 +187,12 @@ class Applier {
   void operator()(const PatchMarked& patch) { state_.patches.push_back(patch.id); }
 
  private:
+  // What was open during the pause gets its time back.
+  void hold(Milliseconds pause) {
+    state_.held += pause;
+    for (auto& [key, step] : state_.steps) step.held += pause;
+  }
+
   static std::optional<Time> if_set(Time time) {
     return time == Time() ? std::nullopt : std::optional(time);
   }

@@ -3,6 +3,7 @@
 // has ended, so that the cost of an event does not grow with the run.
 
 #include "engine/memo.h"
+#include "engine/timeouts.h"
 #include "history/event.h"
 
 #include <cstdint>
@@ -18,8 +19,11 @@ struct OpenStep {
   std::string name;
   std::string phase;
   JsonText input;
+  StepTimeouts timeouts;
   Time scheduled_at;
-  Time started_at;                          // of the attempt
+  Time started_at;       // of the attempt
+  Milliseconds held{0};  // how long the run was paused meanwhile
+  std::string last_error;
   std::uint32_t attempt = 0;                // 0 until the first StepStarted
   std::uint32_t failures = 0;               // attempts that threw
   std::uint32_t losses = 0;                 // attempts lost in a row
@@ -50,10 +54,14 @@ struct RunState {
   history::RunCreated created;
   std::string code_hash;  // the pin: of RunCreated, or of the last RunResumed
   bool started = false;
+  Time started_at;
+  Milliseconds held{0};  // how long it was paused since
   bool cancel_requested = false;
+  bool timed_out = false;  // the request is that of its timeout
   Time cancel_requested_at;
   std::optional<history::RunPaused> paused;  // set while the run is paused
-  std::optional<history::Detail> end;        // RunCompleted, RunFailed or RunCancelled
+  Time paused_at;
+  std::optional<history::Detail> end;  // RunCompleted, RunFailed or RunCancelled
   std::map<history::StepKey, OpenStep> steps;
   std::map<history::StepKey, OpenTimer> timers;
   std::map<history::StepKey, OpenWait> waits;

@@ -31,6 +31,7 @@ struct TimerFiredJob {
 };
 struct CancelJob {
   std::string reason;
+  bool timeout = false;  // the run's own: it fails
 };
 struct EventJob {
   std::string event;  // id
@@ -57,11 +58,16 @@ struct RunClosureJob {
   std::uint32_t attempt = 1;
   JsonText progress = {"null"};  // what the attempt before said last
 };
+// Run the probe of a step whose attempt was lost. Not an event for the body either.
+struct ProbeJob {
+  StepKey key;
+  std::uint32_t attempt = 1;  // the lost one
+};
 
 struct Job {
   Time at;  // the body's `now` while it is applied
   std::variant<StartJob, StepResolvedJob, StepRejectedJob, TimerFiredJob, CancelJob, EventJob,
-               WaitTimedOutJob, GateDecidedJob, RunClosureJob>
+               WaitTimedOutJob, GateDecidedJob, RunClosureJob, ProbeJob>
       what;
 };
 
@@ -74,10 +80,11 @@ struct Activation {
   std::vector<std::string> patches;  // of a replay: the ids that PatchMarked names
 };
 
-// A closure (step.run) that ended within the activation or between two.
+// A closure (step.run, or a probe) that ended within the activation or between two.
 struct ClosureEnd {
   StepKey key;
   std::uint32_t attempt = 1;
+  bool probe = false;  // output: {"done", "success"?, "output"?: JSON text}
   bool threw = false;
   JsonText output;  // valid when it did not throw
   Failure failure;  // valid when it did

@@ -29,7 +29,8 @@ concept Of = std::same_as<std::remove_const_t<E>, Kind>;
 
 // What each kind holds, said once for the writer, the reader and the view. `v.field(name, value)`
 // for what stands in the fields, `v.payload(name, value)` for the one that is kept apart;
-// `flag`, `count` and `moment` are fields that are left out where they are false, zero or not set.
+// `flag`, `count`, `moment` and `word` are fields that are left out where they are false, zero, not
+// set or empty.
 
 void describe(auto& v, Of<RunCreated> auto& e) {
   v.field("definition", e.definition);
@@ -44,6 +45,7 @@ void describe(auto& v, Of<RunCreated> auto& e) {
   v.field("parent_key", e.parent_key);
   v.field("forked_from", e.forked_from);
   v.field("forked_at", e.forked_at);
+  v.count("timeout", e.timeout);
   v.payload("request", e.request);
 }
 void describe(auto&, Of<RunStarted> auto&) {}
@@ -55,6 +57,7 @@ void describe(auto& v, Of<RunFailed> auto& e) {
 }
 void describe(auto& v, Of<RunCancelRequested> auto& e) {
   v.field("by", e.by);
+  v.flag("timeout", e.timeout);
 }
 void describe(auto&, Of<RunCancelled> auto&) {}
 void describe(auto& v, Of<RunPaused> auto& e) {
@@ -201,6 +204,7 @@ void describe(auto& v, Of<Failure> auto& e) {
   v.field("stack", e.stack);
   v.flag("final", e.final);
   v.count("retry_after", e.retry_after);
+  v.word("timeout", e.timeout);
 }
 
 // Writes JSON by hand: three events a step at 25,000 steps/s leave no time for a document tree.
@@ -233,6 +237,9 @@ class Writer {
   }
   void moment(std::string_view name, Time value) {
     if (value != Time()) field(name, value);
+  }
+  void word(std::string_view name, const std::string& value) {
+    if (!value.empty()) field(name, value);
   }
 
   void payload(std::string_view, const JsonText& value) { payload_ = value.text; }
@@ -296,6 +303,7 @@ class Reader {
   void flag(std::string_view name, bool& value) { field(name, value); }
   void count(std::string_view name, std::uint64_t& value) { field(name, value); }
   void moment(std::string_view name, Time& value) { field(name, value); }
+  void word(std::string_view name, std::string& value) { field(name, value); }
 
   void payload(std::string_view, JsonText& value) { value.text = std::move(payload_); }
   void payload(std::string_view name, Failure& value) {
@@ -345,6 +353,9 @@ class Viewer {
   }
   void moment(std::string_view name, Time value) {
     if (value != Time()) field(name, value);
+  }
+  void word(std::string_view name, const std::string& value) {
+    if (!value.empty()) field(name, value);
   }
 
   void payload(std::string_view name, const JsonText& value) {

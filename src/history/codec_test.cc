@@ -11,7 +11,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const Failure failure{"TypeError", "no \"such\" thing\n", "at a.ts:1:2\n\tat b.ts:3:4", true, 1500};
+const Failure failure{"TypeError", "no \"such\" thing\n", "at a.ts:1:2\n\tat b.ts:3:4", true, 1500,
+                      "total"};
 const StepKey key{"phase/step#2"};
 
 // One of each kind, with every field set to something other than its default.
@@ -22,6 +23,7 @@ const std::vector<std::pair<std::string_view, Detail>>& all_kinds() {
                                 "c0de",
                                 "/p ä/ö",
                                 "name",
+                                60000,
                                 ~std::uint64_t{0},
                                 "fork",
                                 "cause",
@@ -33,7 +35,7 @@ const std::vector<std::pair<std::string_view, Detail>>& all_kinds() {
       {"RunStarted", RunStarted{}},
       {"RunCompleted", RunCompleted{{"null"}}},
       {"RunFailed", RunFailed{failure}},
-      {"RunCancelRequested", RunCancelRequested{"Ctrl-C"}},
+      {"RunCancelRequested", RunCancelRequested{"Ctrl-C", true}},
       {"RunCancelled", RunCancelled{}},
       {"RunPaused", RunPaused{"lost", "what to do", {R"({"step":"a"})"}}},
       {"RunResumed", RunResumed{"runs resume", "c0de2"}},

@@ -37,18 +37,21 @@ struct Failure {
   std::string stack;    // mapped to the TypeScript source; empty where there is none
   bool final = false;   // another attempt would fail in the same way (NonRetryableError)
   std::uint64_t retry_after = 0;  // milliseconds that the error asks to wait; 0: as the policy says
+  // Which timeout it was: "queue", "attempt", "total", "silence" (of a step), "run"; else empty.
+  std::string timeout;
   bool operator==(const Failure&) const = default;
 };
 
 // --- The run.
 
 struct RunCreated {
-  std::string definition;  // id of the workflow
-  std::string file;        // its source, relative to the project
-  std::string code_hash;   // of the bundle that the run is pinned to
-  std::string project;     // absolute path
-  std::string name;        // for people
-  std::uint64_t seed = 0;  // of the body's Math.random
+  std::string definition;     // id of the workflow
+  std::string file;           // its source, relative to the project
+  std::string code_hash;      // of the bundle that the run is pinned to
+  std::string project;        // absolute path
+  std::string name;           // for people
+  std::uint64_t timeout = 0;  // milliseconds of the whole run, pauses left out; 0: none
+  std::uint64_t seed = 0;     // of the body's Math.random
   // What started it: "user", "event" (of the id `cause`), "schedule" (of the name `cause`),
   // "invoke" (by the run `parent`), "retry" or "fork" (of the run `forked_from`).
   std::string origin;
@@ -78,7 +81,8 @@ struct RunFailed {
 };
 
 struct RunCancelRequested {
-  std::string by;  // "Ctrl-C", "runs cancel"
+  std::string by;        // "Ctrl-C", "runs cancel", "timeout"
+  bool timeout = false;  // the run's own (RunCreated): it then fails, and is not cancelled
   bool operator==(const RunCancelRequested&) const = default;
 };
 

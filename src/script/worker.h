@@ -68,6 +68,7 @@ struct Effect {
   std::uint32_t attempt = 1;
   std::string name;  // "fs.readFile", "fetch", "child_process.exec", "process.env", ...
   JsonText args;
+  std::uint64_t id = 0;  // that `cancel` names: {"id"}
 };
 // The value, or the error that the closure sees: {"name", "message", "code"?, ...}.
 struct EffectResult {

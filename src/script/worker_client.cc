@@ -5,6 +5,7 @@
 #include "async/wakeup.h"
 #include "base/json_slice.h"
 #include "base/log.h"
+#include "process/process_identity.h"
 #include "script/frame.h"
 #include "script/worker_messages.h"
 #include "script/worker_process.h"
@@ -287,11 +288,14 @@ Task<> WorkerClient::watch() {
   while (!dead_) {
     watch_timer_.expires_after(options_.answer_max / 4);
     co_await watch_timer_.async_wait(asio::as_tuple(use_task));
+    // One that was stopped (SIGSTOP) answers nobody, and its closures go on no more.
+    const bool stopped = process::is_stopped(process_.pid);
     const bool waiting = is_busy() && synchronous_effects_ == 0;
-    if (!waiting) last_sign_ = Clock::now();
+    if (!waiting && !stopped) last_sign_ = Clock::now();
     if (dead_ || Clock::now() - last_sign_ < options_.answer_max) continue;
     if (death_.empty()) {
-      death_ = fmt::format("the workflow worker did not answer within {} ms and was killed",
+      death_ = fmt::format("the workflow worker {} {} ms and was killed",
+                           stopped ? "was stopped for" : "did not answer within",
                            options_.answer_max.count());
     }
     kill_worker(process_);

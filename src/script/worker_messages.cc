@@ -29,66 +29,73 @@ void append_failure(std::string& out, const history::Failure& failure) {
   append_quoted(out, failure.name);
   append_member(out, "message", failure.message);
   append_member(out, "stack", failure.stack);
+  if (!failure.timeout.empty()) append_member(out, "timeout", failure.timeout);
   out += '}';
 }
 
 void append_job(std::string& out, const history::Job& job) {
   fmt::format_to(std::back_inserter(out), R"({{"at":{},"job":)", to_millis(job.at));
-  std::visit(Overloaded{[&](const history::StartJob& start) {
-                          out += "\"start\"";
-                          append_member(out, "name", start.run_name);
-                          append_member(out, "project", start.project);
-                          append_member(out, "seed", std::to_string(start.seed));
-                          append_member(out, "request", start.request.text);
-                        },
-                        [&](const history::StepResolvedJob& resolved) {
-                          out += "\"resolve\"";
-                          append_member(out, "key", resolved.key.text);
-                          append_member(out, "output", resolved.output.text);
-                        },
-                        [&](const history::StepRejectedJob& rejected) {
-                          out += "\"reject\"";
-                          append_member(out, "key", rejected.key.text);
-                          append_failure(out, rejected.failure);
-                        },
-                        [&](const history::TimerFiredJob& fired) {
-                          out += "\"fire\"";
-                          append_member(out, "key", fired.key.text);
-                        },
-                        [&](const history::CancelJob& cancel) {
-                          out += "\"cancel\"";
-                          append_member(out, "reason", cancel.reason);
-                        },
-                        [&](const history::EventJob& event) {
-                          out += "\"event\"";
-                          append_member(out, "event", event.event);
-                          append_member(out, "name", event.name);
-                          if (!event.wait.empty()) append_member(out, "wait", event.wait);
-                          fmt::format_to(std::back_inserter(out), R"(,"sentAt":{})",
-                                         to_millis(event.sent_at));
-                          append_member(out, "data", event.data.text);
-                        },
-                        [&](const history::WaitTimedOutJob& wait) {
-                          out += "\"waitTimedOut\"";
-                          append_member(out, "key", wait.key.text);
-                        },
-                        [&](const history::GateDecidedJob& gate) {
-                          out += "\"gate\"";
-                          append_member(out, "key", gate.key.text);
-                          fmt::format_to(std::back_inserter(out), R"(,"approved":{},"timedOut":{})",
-                                         gate.approved, gate.timed_out);
-                          append_member(out, "option", gate.option);
-                          append_member(out, "by", gate.by);
-                          append_member(out, "reason", gate.reason);
-                        },
-                        [&](const history::RunClosureJob& closure) {
-                          out += "\"closure\"";
-                          append_member(out, "key", closure.key.text);
-                          fmt::format_to(std::back_inserter(out), R"(,"attempt":{})",
-                                         closure.attempt);
-                          append_member(out, "progress", closure.progress.text);
-                        }},
-             job.what);
+  std::visit(
+      Overloaded{[&](const history::StartJob& start) {
+                   out += "\"start\"";
+                   append_member(out, "name", start.run_name);
+                   append_member(out, "project", start.project);
+                   append_member(out, "seed", std::to_string(start.seed));
+                   append_member(out, "request", start.request.text);
+                 },
+                 [&](const history::StepResolvedJob& resolved) {
+                   out += "\"resolve\"";
+                   append_member(out, "key", resolved.key.text);
+                   append_member(out, "output", resolved.output.text);
+                 },
+                 [&](const history::StepRejectedJob& rejected) {
+                   out += "\"reject\"";
+                   append_member(out, "key", rejected.key.text);
+                   append_failure(out, rejected.failure);
+                 },
+                 [&](const history::TimerFiredJob& fired) {
+                   out += "\"fire\"";
+                   append_member(out, "key", fired.key.text);
+                 },
+                 [&](const history::CancelJob& cancel) {
+                   out += "\"cancel\"";
+                   append_member(out, "reason", cancel.reason);
+                   if (cancel.timeout) out += R"(,"timeout":true)";
+                 },
+                 [&](const history::EventJob& event) {
+                   out += "\"event\"";
+                   append_member(out, "event", event.event);
+                   append_member(out, "name", event.name);
+                   if (!event.wait.empty()) append_member(out, "wait", event.wait);
+                   fmt::format_to(std::back_inserter(out), R"(,"sentAt":{})",
+                                  to_millis(event.sent_at));
+                   append_member(out, "data", event.data.text);
+                 },
+                 [&](const history::WaitTimedOutJob& wait) {
+                   out += "\"waitTimedOut\"";
+                   append_member(out, "key", wait.key.text);
+                 },
+                 [&](const history::GateDecidedJob& gate) {
+                   out += "\"gate\"";
+                   append_member(out, "key", gate.key.text);
+                   fmt::format_to(std::back_inserter(out), R"(,"approved":{},"timedOut":{})",
+                                  gate.approved, gate.timed_out);
+                   append_member(out, "option", gate.option);
+                   append_member(out, "by", gate.by);
+                   append_member(out, "reason", gate.reason);
+                 },
+                 [&](const history::RunClosureJob& closure) {
+                   out += "\"closure\"";
+                   append_member(out, "key", closure.key.text);
+                   fmt::format_to(std::back_inserter(out), R"(,"attempt":{})", closure.attempt);
+                   append_member(out, "progress", closure.progress.text);
+                 },
+                 [&](const history::ProbeJob& probe) {
+                   out += "\"probe\"";
+                   append_member(out, "key", probe.key.text);
+                   fmt::format_to(std::back_inserter(out), R"(,"attempt":{})", probe.attempt);
+                 }},
+      job.what);
   out += '}';
 }
 
@@ -247,6 +254,7 @@ Command parse_command(const JsonMembers& json) {
 history::ClosureEnd take_closure(const JsonMembers& json) {
   history::ClosureEnd end{.key = {take(json, "key")},
                           .attempt = static_cast<std::uint32_t>(take_int(json, "attempt", 1)),
+                          .probe = take_flag(json, "probe"),
                           .threw = json.find("failure").has_value(),
                           .output = {},
                           .failure = {}};
@@ -368,7 +376,8 @@ EffectFrame parse_effect(std::string_view frame) {
                      .key = {take(members, "key")},
                      .attempt = static_cast<std::uint32_t>(take_int(members, "attempt", 1)),
                      .name = take(members, "name"),
-                     .args = {take(members, "args")}},
+                     .args = {take(members, "args")},
+                     .id = static_cast<std::uint64_t>(take_int(members, "id"))},
           .id = static_cast<std::uint64_t>(take_int(members, "id")),
           .synchronous = take_flag(members, "sync")};
 }

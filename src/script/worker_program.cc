@@ -319,8 +319,19 @@ void WorkerProgram::closure_ended(std::string_view json) {
 }
 
 void WorkerProgram::effect(EffectRequest request) {
+  if (request.name == "cancel") request.args = cancel_arguments(request.args);
   const auto id = send_effect(request, false);
   effects_.emplace(id, PendingEffect{current_->id, request.id});
+}
+
+// The SDK numbers the effects of one context, the driver knows them by the number in their frame.
+std::string WorkerProgram::cancel_arguments(std::string_view args) const {
+  const auto number = to_integer<std::uint32_t>(member(args, "id"));
+  for (const auto& [id, pending] : effects_) {
+    if (pending.run == current_->id && pending.id == number)
+      return fmt::format(R"({{"id":{}}})", id);
+  }
+  return R"({"id":0})";
 }
 
 std::string WorkerProgram::effect_sync(EffectRequest request) {

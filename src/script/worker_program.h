@@ -65,6 +65,7 @@ class WorkerProgram final : public ContextPort {
   void counted(Run& run, const std::function<void()>& work);
   void stop_run(const std::string& id, const CodeStopped& stop);
   void send_completion();
+  std::string cancel_arguments(std::string_view args) const;
   std::uint64_t send_effect(const EffectRequest& request, bool synchronous);
   std::string findings_json(Code& code, const std::string& findings);
 
