@@ -5,6 +5,7 @@ import { keyOf } from "./keys";
 import { optionsOf } from "./options";
 import { waitFor } from "./pending";
 import { here } from "./phases";
+import { registerProbe } from "./probes";
 import { runIsOver } from "./run";
 import { command, vm } from "./vm";
 
@@ -53,6 +54,7 @@ export function askFor(type: string, id: string, request: Request): Promise<unkn
   const input = encode({ config: request.config, options }, `${what} was given`);
   const key = request.key ?? keyOf(scope.path, id);
   const promise = waitFor(key, "step", new Error(`asked for ${key}`));
+  registerProbe(key, { type, name: id, phase: scope.phase, config: request.config }, request.options?.probe);
   command({ c: "step", key, type, name: request.name ?? id, phase: scope.phase, input });
   return promise;
 }

@@ -28,6 +28,8 @@ export class Closure {
     readonly name: string,
     readonly attempt: number,
     readonly phase: string,
+    /** Of a probe (probes.ts): what its value says, as the driver reads it. */
+    readonly verdict?: (value: unknown) => unknown,
   ) {}
 
   /** Ends it with an error: its own, or one that none of its promises would carry, as of a timer's callback. */
@@ -83,15 +85,20 @@ export function beginClosure(key: string, attempt: number, progress = "null"): v
   const what = registered.get(key);
   if (!what) throw new Error(`There is no closure ${key} to begin`);
   const closure = new Closure(key, what.name, attempt, what.phase);
-  enterAs(closure);
   const said = decode(progress);
   const context: ClosureContext = {
     attempt,
     lastProgress: said === null ? undefined : said,
     progress: (details) => closure.report(details),
   };
+  begin(closure, () => what.body(context));
+}
+
+/** Runs `body` as the closure's code; what it comes to ends the closure. */
+export function begin(closure: Closure, body: () => unknown): void {
+  enterAs(closure);
   try {
-    const value = what.body(context);
+    const value = body();
     if (value instanceof Promise || typeof (value as PromiseLike<unknown> | null)?.then === "function") {
       (value as PromiseLike<unknown>).then(
         (settled) => succeed(closure, settled),
@@ -106,7 +113,8 @@ export function beginClosure(key: string, attempt: number, progress = "null"): v
 function succeed(closure: Closure, value: unknown): void {
   let output: string;
   try {
-    output = encode(value, `step.run("${closure.name}") returned`);
+    const answer = closure.verdict ? closure.verdict(value) : value;
+    output = encode(answer, `step.run("${closure.name}") returned`);
   } catch (thrown) {
     closure.fail(thrown);
     return;
@@ -122,7 +130,8 @@ function end(closure: Closure, how: { output: string } | { failure: Failure }): 
       if (effect.closure === closure) cancelEffect(id);
     }
   }
-  vm.host.closureEnded(JSON.stringify({ key: closure.key, attempt: closure.attempt, ...how }));
+  const probe = closure.verdict ? { probe: true } : {};
+  vm.host.closureEnded(JSON.stringify({ key: closure.key, attempt: closure.attempt, ...probe, ...how }));
 }
 
 interface Waiting {

@@ -11,6 +11,8 @@ export interface Failure {
   final?: boolean;
   /** Milliseconds that the error asks to wait before another attempt. */
   retryAfter?: number;
+  /** Which timeout it was: "queue", "attempt", "total", "silence"; told by the driver. */
+  timeout?: string;
 }
 
 /** Thrown into everything that waits when a run is cancelled. */
@@ -81,6 +83,7 @@ export function errorOf(failure: Failure, site?: Error): Error {
   const Kind = known[failure.name] ?? Error;
   const error = new Kind(failure.message);
   if (error.name !== failure.name) hidden(error, "name", failure.name);
+  if (failure.timeout) hidden(error, "timeout", failure.timeout);
   hidden(error, "stack", failure.stack || site?.stack || "");
   if (failure.stack) mapped.add(error);
   return error;

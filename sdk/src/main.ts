@@ -11,6 +11,7 @@ import { useRetries } from "./options";
 import { useMarks } from "./patches";
 import { reject, resolve } from "./pending";
 import { enter, root } from "./phases";
+import { beginProbe, forgetProbe } from "./probes";
 import { answerTo } from "./queries";
 import { seed } from "./random";
 import { requireModule } from "./require";
@@ -25,11 +26,12 @@ type Job = { at: number } & (
   | { job: "resolve"; key: string; output: string }
   | { job: "reject"; key: string; failure: Failure }
   | { job: "fire"; key: string }
-  | { job: "cancel"; reason: string }
+  | { job: "cancel"; reason: string; timeout?: boolean }
   | ({ job: "event" } & EventJob)
   | { job: "waitTimedOut"; key: string }
   | ({ job: "gate" } & GateJob)
   | { job: "closure"; key: string; attempt: number; progress?: string }
+  | { job: "probe"; key: string; attempt: number }
 );
 
 let definition: Definition | undefined;
@@ -78,21 +80,27 @@ function deliver(text: string, replaying: boolean, locating = false): void {
     beginClosure(job.key, job.attempt, job.progress);
     return;
   }
+  if (job.job === "probe") {
+    beginProbe(job.key, job.attempt);
+    return;
+  }
   vm.now = job.at;
   enter(root);
   apply(job);
   watchForStall();
 }
 
-function apply(job: Exclude<Job, { job: "closure" }>): void {
+function apply(job: Exclude<Job, { job: "closure" | "probe" }>): void {
   switch (job.job) {
     case "start":
       return start(job);
     case "resolve":
       forget(job.key);
+      forgetProbe(job.key);
       return resolve(job.key, job.output);
     case "reject":
       forget(job.key);
+      forgetProbe(job.key);
       return reject(job.key, job.failure);
     case "fire":
       return resolve(job.key, undefined);
@@ -103,7 +111,7 @@ function apply(job: Exclude<Job, { job: "closure" }>): void {
     case "gate":
       return decided(job);
     case "cancel":
-      return cancel(job.reason);
+      return cancel(job.reason, job.timeout);
   }
 }
 

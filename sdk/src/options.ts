@@ -3,6 +3,7 @@
 
 import { membersOf, oneOf, shown } from "./check";
 import { milliseconds } from "./duration";
+import { probeOption } from "./probes";
 
 type Options = Record<string, any>;
 
@@ -42,6 +43,7 @@ export function optionsOf(type: string, given: Options | undefined, what: string
   for (const [name, allowed] of Object.entries(words)) {
     if (options[name] !== undefined) oneOf(options[name], allowed, `${what}: ${name}`);
   }
+  probeOption(type, options, what);
   if (options.silence !== undefined) options.silence = silenceOf(options.silence, `${what}: silence`);
   if (options.retry !== undefined) options.retry = retryOf(options.retry, `${what}: retry`);
   if (retry !== undefined) options.retry = { ...retry, ...options.retry };

@@ -1,6 +1,6 @@
 // The steps, timers, waits and gates that the body waits for.
 
-import { CancelledError, errorOf, type Failure } from "./errors";
+import { errorOf, type Failure } from "./errors";
 import { decode } from "./json";
 import { currentScope, enter, returningTo, type Scope } from "./phases";
 import { command } from "./vm";
@@ -106,12 +106,12 @@ export function giveUp(key: string): void {
   if (entry) command({ c: withdrawals[entry.kind], key });
 }
 
-/** The run is cancelled: each waiting promise is rejected, once. */
-export function cancelAll(reason: string): void {
+/** The run is cancelled, or out of time: each waiting promise is rejected, once, with an error of its own. */
+export function cancelAll(makeError: () => Error): void {
   for (const entry of [...open.values()]) {
     if (entry.shielded) continue;
     giveUp(entry.key);
-    entry.reject(new CancelledError(reason));
+    entry.reject(makeError());
   }
 }
 

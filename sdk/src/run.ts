@@ -1,7 +1,7 @@
 // The life of a run: set up the workspace, run the workflow, clean up, finalise, and say how it ended.
 
 import { AbortController } from "./web/abort";
-import { CancelledError, failureOf } from "./errors";
+import { CancelledError, failureOf, TimeoutError } from "./errors";
 import { encodeOrNull } from "./json";
 import { abandonAll, anyOpen, cancelAll, shield } from "./pending";
 import { begin, closeMarker, currentScope, declarePhases, enter, phaseNow, root, within, type Scope } from "./phases";
@@ -29,6 +29,7 @@ interface Cleanup {
 const cleanups: Cleanup[] = [];
 const controller = new AbortController();
 let cancelReason: string | undefined;
+let timedOut = false;
 let over = false;
 
 /** Ends what runs now, the body or a clean-up, with an error that none of its promises would carry. */
@@ -59,11 +60,22 @@ export function addCleanup(body: unknown, always: boolean): void {
   cleanups.push({ always, body: body as () => unknown, scope: currentScope() });
 }
 
-export function cancel(reason: string): void {
+/** `timeout`: it is the time of the whole run that is over. */
+export function cancel(reason: string, timeout = false): void {
   if (cancelReason !== undefined || over) return;
   cancelReason = reason || "The run was cancelled";
-  cancelAll(cancelReason);
-  controller.abort(new CancelledError(cancelReason));
+  timedOut = timeout;
+  cancelAll(cancelError);
+  controller.abort(cancelError());
+}
+
+function cancelError(): Error {
+  return timedOut ? new TimeoutError(cancelReason!) : new CancelledError(cancelReason);
+}
+
+/** Whatever the code made of it. */
+function endOfCancelled(): End {
+  return timedOut ? { outcome: "failed", thrown: cancelError() } : { outcome: "cancelled" };
 }
 
 export function eventOf(job: StartJob): WorkflowEvent {
@@ -89,13 +101,13 @@ export async function live(workflow: Workflow, event: WorkflowEvent): Promise<vo
   let end: End;
   try {
     workspace = await setUp(event.data);
-    if (cancelReason !== undefined) throw new CancelledError(cancelReason);
+    if (cancelReason !== undefined) throw cancelError();
     const value = await whileItCanGoOn(() => workflow.fn({ event, step }));
     end = { outcome: "completed", result: encodeOrNull(value, "The workflow returned") };
   } catch (thrown) {
     end = { outcome: "failed", thrown };
   }
-  if (cancelReason !== undefined) end = { outcome: "cancelled" };
+  if (cancelReason !== undefined) end = endOfCancelled();
   enter(root);
   if (end.outcome === "failed") closeMarker(root, end.thrown);
   else closeMarker(root);
@@ -103,7 +115,7 @@ export async function live(workflow: Workflow, event: WorkflowEvent): Promise<vo
   shield();
   await cleanUp(end);
   if (workspace) await finalise(workspace, end);
-  finish(cancelReason === undefined ? end : { outcome: "cancelled" });
+  finish(cancelReason === undefined ? end : endOfCancelled());
 }
 
 export function failBeforeStart(thrown: unknown): void {
@@ -129,7 +141,7 @@ async function setUp(data: Record<string, unknown>): Promise<Record<string, unkn
 }
 
 async function finalise(workspace: object, end: End): Promise<void> {
-  const outcome = cancelReason === undefined ? end.outcome : "cancelled";
+  const outcome = cancelReason === undefined ? end.outcome : endOfCancelled().outcome;
   const config = { outcome, workspace };
   try {
     await systemStep("_system_finalize", "System Finalize", "finalize-workspace", "finalizeWorkspace", config);
@@ -209,6 +221,6 @@ export function watchForStall(): void {
 }
 
 function stalled(): Error {
-  if (cancelReason !== undefined) return new CancelledError(cancelReason);
+  if (cancelReason !== undefined) return cancelError();
   return new Error("The workflow waits for a promise that no step, timer or closure will settle");
 }

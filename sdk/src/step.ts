@@ -14,6 +14,7 @@ import { optionsOf } from "./options";
 import { patched } from "./patches";
 import { waitFor } from "./pending";
 import { begin, closeMarker, currentScope, enter, here, mark, phaseNow, returningTo, within } from "./phases";
+import { registerProbe } from "./probes";
 import { onQuery } from "./queries";
 import { addCleanup, signal } from "./run";
 import { clock, command, note, vm } from "./vm";
@@ -86,11 +87,13 @@ function run(first: unknown, second?: unknown, third?: unknown): Promise<unknown
   const what = `step.run("${id}")`;
   admit(what);
   const scope = here();
-  const options = optionsOf("run", (withId ? third : second) as Config | undefined, what);
+  const given = (withId ? third : second) as Config | undefined;
+  const options = optionsOf("run", given, what);
   const input = Object.keys(options).length === 0 ? bareInput : encode({ config: {}, options }, `${what} was given`);
   const key = keyOf(scope.path, id);
   const promise = waitFor(key, "step");
   closures.register(key, id, scope.phase, body as closures.Body);
+  registerProbe(key, { type: "run", name: id, phase: scope.phase, config: {} }, given?.probe);
   // What a replay leaves open is begun by a job of its own.
   command({ c: "step", key, type: "run", name: id, phase: scope.phase, input }, vm.replaying ? undefined : key);
   return promise;

@@ -196,6 +196,8 @@ declare module "agentcmd-workflows" {
     timeouts?: boolean;
   }
 
+  export type ProbeAnswer = "done" | "not-done" | { output: unknown };
+
   export interface StepOptions {
     /**
      * Of one attempt. A step that takes longer is stopped with all its processes and throws a TimeoutError. By
@@ -214,6 +216,12 @@ declare module "agentcmd-workflows" {
     onExhausted?: "throw" | "pause";
     /** What is done about an attempt that was running when the machine or agentcmd died, and left no result. */
     onLost?: "retry" | "resume" | "probe" | "ask" | "fail";
+    /**
+     * Asked about a lost attempt whether the step has happened all the same: "done", with `output` as what the step
+     * gives where that is more than the usual; "not-done", and the step begins again. When it throws, the run pauses
+     * with the reason. A closure as that of step.run: it may read files, fetch and run commands.
+     */
+    probe?: () => ProbeAnswer | Promise<ProbeAnswer>;
   }
 
   /** What the function of step.run is given. */

@@ -182,6 +182,7 @@ Task<Result<runtime::NewRun>> prepare_run(Services& services, RunCommand command
   run.definition = info.id;
   run.project = *project;
   run.name = !command.name.empty() ? command.name : info.name.empty() ? info.id : info.name;
+  run.timeout = info.timeout.value_or(Milliseconds(0));
   run.request = request_text(command, *args, *agents);
   run.bundle = *std::move(definition->bundle);
   co_return run;

@@ -13,6 +13,7 @@ std::optional<Json> progress_in(const history::StepCheckpoint& checkpoint) {
 }
 
 void RunFacts::apply(const history::Event& event) {
+  attempts.apply(event);
   const auto& detail = event.detail;
   waiting.apply(detail);
   if (history::is_end(detail)) ended = event.at;

@@ -2,6 +2,7 @@
 // What a run's history says about it that people ask for at its end: outcome, workspace, artifacts.
 // A fold over the events, in order.
 
+#include "cli/run_attempts.h"
 #include "cli/waiting.h"
 #include "history/event.h"
 
@@ -47,6 +48,7 @@ class RunFacts {
   std::vector<Artifact> artifacts;
   std::vector<Annotation> annotations;
   std::map<history::StepKey, AgentUse> agents;
+  RunAttempts attempts;
   std::optional<JsonText> result;
   std::optional<history::Failure> failure;
   std::string paused_reason;  // empty unless paused now

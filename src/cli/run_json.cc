@@ -94,6 +94,11 @@ Json run_document(const store::RunRow& run, bool interrupted,
   document["steps"] = Json::array();
   for (const auto& step : steps) {
     auto entry = to_json(step);
+    entry["attempt_list"] = Json::array();
+    for (const auto& attempt : facts.attempts.of(step.key)) {
+      entry["attempt_list"].push_back(
+          to_json(attempt, step.key, paths_of(run)["logs"].get<std::string>()));
+    }
     if (const auto agent = facts.agents.find(step.key); agent != facts.agents.end()) {
       entry["agent"] = {{"session_id", text_or_null(agent->second.session_id)},
                         {"usage", agent->second.usage},

@@ -91,6 +91,16 @@ std::string_view sign_of(store::StepStatus status, bool success) {
   return "";
 }
 
+// Attempts are listed where there is more to say than the step's own line does.
+void print_attempts(Services& services, const std::vector<AttemptFacts>& attempts) {
+  const bool plain = attempts.size() == 1 && attempts[0].outcome == "completed";
+  if (attempts.empty() || plain) return;
+  constexpr std::size_t line_bytes_max = 400;
+  for (const auto& attempt : attempts) {
+    services.output.line("      " + ellipsis(printable(describe(attempt)), line_bytes_max));
+  }
+}
+
 void print_step(Services& services, const store::StepRow& step, const RunFacts& facts) {
   auto line = fmt::format(
       "  {}  {}  {}  {}", padded(sign_of(step.status, step.success), 10), padded(step.type, 9),
@@ -126,7 +136,10 @@ void print_run(Services& services, const store::RunRow& run,
     output.line(fmt::format("  phase     {}", run.phase));
   }
   if (!steps.empty()) output.line("steps");
-  for (const auto& step : steps) print_step(services, step, facts);
+  for (const auto& step : steps) {
+    print_step(services, step, facts);
+    print_attempts(services, facts.attempts.of(step.key));
+  }
   Style style;
   style.color = output.has_color();
   style.unicode = output.has_unicode();

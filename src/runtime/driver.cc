@@ -45,14 +45,16 @@ class LocalDriver final : public Driver {
   Task<Result<RunId>> create(NewRun run) override {
     const RunId id{make_id('r', random_)};
     RunState state;
-    auto events = engine::number(state, clock_.now(),
-                                 {RunCreated{.definition = run.definition,
-                                             .file = run.bundle.file,
-                                             .code_hash = run.bundle.hash,
-                                             .project = run.project.string(),
-                                             .name = run.name,
-                                             .seed = random_.next(),
-                                             .request = run.request}});
+    auto events =
+        engine::number(state, clock_.now(),
+                       {RunCreated{.definition = run.definition,
+                                   .file = run.bundle.file,
+                                   .code_hash = run.bundle.hash,
+                                   .project = run.project.string(),
+                                   .name = run.name,
+                                   .timeout = static_cast<std::uint64_t>(run.timeout.count()),
+                                   .seed = random_.next(),
+                                   .request = run.request}});
     const store::Owner owner{.driver = presence_->driver(), .term = 1};
     std::vector<store::RunAppend> parts;
     parts.push_back({.run = id, .expected_seq = 0, .owner = owner, .events = std::move(events)});

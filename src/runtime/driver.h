@@ -32,6 +32,7 @@ struct NewRun {
   std::string definition;         // id of the workflow
   std::filesystem::path project;  // absolute
   std::string name;
+  Milliseconds timeout{0};  // of the whole run; 0: none
   // {"args": {...validated, defaults filled in...}, "mode", "branchName", "baseBranch", "preserve",
   // "agents"}
   JsonText request;

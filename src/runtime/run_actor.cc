@@ -71,6 +71,7 @@ RunActor::RunActor(Services services, RunId run, store::Owner owner)
     : services_(std::move(services)),
       run_(std::move(run)),
       owner_(std::move(owner)),
+      closures_(services_.executor, [this] { became_quiet(); }),
       news_(services_.executor),
       committing_(services_.executor),
       alarm_(services_.machine.make_alarm()),
@@ -100,6 +101,7 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
   alarm_->cancel();
   for (auto& [key, ticket] : queued_) services_.slots.leave(ticket);
   queued_.clear();
+  held_finalize_.reset();
   co_await attempts_.leave();
   co_await end_requests();
   co_await commits_.join();
@@ -197,7 +199,7 @@ Task<Result<void>> RunActor::run_until_end() {
   while (!state_.end) {
     if (leaving_) co_return fail(ErrorCode::cancelled, "the run was left");
     Result<void> done;
-    if (force_cancel_ && attempts_.empty()) {
+    if (force_cancel_ && is_quiet()) {
       done = co_await force_cancel();
     } else if (!inbox_.empty() || (!state_.paused && !closure_jobs_.empty())) {
       done = co_await take_inbox();
@@ -213,7 +215,7 @@ Task<Result<void>> RunActor::run_until_end() {
     } else if (is_waiting_for_people_only() && !services_.options.wait_when_paused &&
                !services_.options.wait_at_gates) {
       co_return Result<void>();
-    } else if (ending_ && attempts_.empty()) {
+    } else if (ending_ && is_quiet()) {
       done = co_await append_details({*std::exchange(ending_, std::nullopt)});
     } else if (!state_.paused && !is_waiting_for_something()) {
       pause_ =
@@ -243,7 +245,7 @@ bool RunActor::is_waiting_for_people_only() const {
 
 // A closure without its context never ends.
 bool RunActor::is_anything_under_way() const {
-  return !attempts_.empty() || (!closures_.empty() && warm_generation_ != 0);
+  return !is_quiet() || (!closures_.empty() && warm_generation_ != 0);
 }
 
 RunActor::Turn RunActor::begin_turn(Details details, std::vector<Job> unseen) {
@@ -331,7 +333,7 @@ Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
 bool RunActor::has_waiting_closures(const Completion& completion) const {
   return std::ranges::any_of(state_.steps, [&](const auto& entry) {
     const auto& [key, step] = entry;
-    return step.running && step.type == engine::closure_type && !closures_.contains(key) &&
+    return step.running && step.type == engine::closure_type && closures_.find(key) == nullptr &&
            std::ranges::find(completion.closures, key, &history::ClosureEnd::key) ==
                completion.closures.end();
   });
@@ -380,8 +382,7 @@ Task<Result<void>> RunActor::end_paused(Details details) {
   if (leaving_) co_return fail(ErrorCode::cancelled, "the run was left");
   Details behind{*std::exchange(pause_, std::nullopt)};
   if (state_.cancel_requested) {
-    force_cancel_ = true;
-    attempts_.stop_all();
+    stop_everything();
   }
   co_await load();
   std::erase_if(details, [](const Detail& detail) { return as<RunResumed>(detail) != nullptr; });
@@ -398,7 +399,11 @@ Task<Result<void>> RunActor::force_cancel() {
   for (const auto& [key, timer] : state_.timers) over.emplace_back(TimerCancelled{key});
   for (const auto& [key, wait] : state_.waits) over.emplace_back(WaitCancelled{key});
   for (const auto& [key, gate] : state_.gates) over.emplace_back(GateCancelled{key});
-  over.emplace_back(RunCancelled{});
+  if (state_.timed_out) {
+    over.emplace_back(engine::end_of_timed_out(state_));
+  } else {
+    over.emplace_back(RunCancelled{});
+  }
   std::ranges::move(apply(at, over), std::back_inserter(events));
   co_return co_await append(std::move(events));
 }
@@ -490,11 +495,24 @@ bool RunActor::is_current(const Detail& detail) const {
     return step != state_.steps.end() && step->second.running && step->second.attempt == attempt;
   };
   if (const auto* step = as<StepCompleted>(detail)) {
-    return step->imported ? state_.steps.contains(step->key) : runs(step->key, step->attempt);
+    if (step->imported) return state_.steps.contains(step->key);
+    return runs(step->key, step->attempt) || is_probing(step->key, step->attempt);
   }
-  if (const auto* step = as<StepFailed>(detail)) return runs(step->key, step->attempt);
-  if (const auto* step = as<StepTimedOut>(detail)) return runs(step->key, step->attempt);
-  if (const auto* step = as<StepLost>(detail)) return runs(step->key, step->attempt);
+  if (const auto* step = as<StepFailed>(detail)) {
+    const auto open = state_.steps.find(step->key);
+    const bool lost_for_good = open != state_.steps.end() && open->second.lost_policy == "fail";
+    return lost_for_good || runs(step->key, step->attempt);
+  }
+  if (const auto* step = as<StepTimedOut>(detail)) {
+    // What only waits can time out, too, but not before another attempt.
+    const auto open = state_.steps.find(step->key);
+    const bool waits = open != state_.steps.end() && !open->second.running &&
+                       open->second.attempt == step->attempt && step->failure.final;
+    return waits || runs(step->key, step->attempt);
+  }
+  if (const auto* step = as<StepLost>(detail)) {
+    return runs(step->key, step->attempt) || is_probing(step->key, step->attempt);
+  }
   if (const auto* step = as<StepCheckpoint>(detail)) return runs(step->key, step->attempt);
   if (const auto* step = as<StepCancelled>(detail)) return state_.steps.contains(step->key);
   if (const auto* timer = as<TimerFired>(detail)) return state_.timers.contains(timer->key);
@@ -557,9 +575,7 @@ void RunActor::request_cancel(std::string by) {
         return as<RunCancelRequested>(detail) != nullptr;
       });
   if (asked) {
-    force_cancel_ = true;
-    attempts_.stop_all();
-    news_.notify();
+    stop_everything();
     return;
   }
   post({RunCancelRequested{.by = std::move(by)}});
@@ -580,6 +596,14 @@ void RunActor::request_resume(std::string by, std::string code_hash) {
 
 void RunActor::decide_gate(history::GateDecided decision) {
   post({std::move(decision)});
+}
+
+// Nothing is waited for any more but the end of what runs.
+void RunActor::stop_everything() {
+  force_cancel_ = true;
+  attempts_.stop_all();
+  closures_.stop_all_effects();
+  news_.notify();
 }
 
 void RunActor::leave() {

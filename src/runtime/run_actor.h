@@ -16,6 +16,7 @@
 #include "engine/why.h"
 #include "history/activation.h"
 #include "runtime/attempts.h"
+#include "runtime/closures.h"
 #include "runtime/driver.h"
 #include "runtime/machine.h"
 #include "runtime/slots.h"
@@ -87,15 +88,12 @@ class RunActor final : public steps::StepHost {
   boost::asio::any_io_executor executor() override { return services_.executor; }
   BlockingPool& pool() override { return services_.machine.pool(); }
   Task<> checkpoint(const steps::Step& step, JsonText data) override;
+  void note(const steps::Step& step, history::Detail detail) override;
   bool has_audience() const override;
   void output(const steps::Step& step, std::string_view stream, std::string_view text) override;
 
  private:
   using Details = std::vector<history::Detail>;
-  struct Closure {
-    std::uint32_t attempt = 1;
-    std::shared_ptr<StopSource> stop;  // made by the first effect; shared with those under way
-  };
 
   // --- run_actor.cc: the life of a run.
   Task<Result<Driven>> drive_loaded(bool resume);
@@ -131,6 +129,7 @@ class RunActor final : public steps::StepHost {
   Task<Result<void>> end_commit();
   Task<Result<void>> flush(Batch batch);
   Task<Result<void>> end_paused(Details details);
+  void stop_everything();
   Task<Result<void>> force_cancel();
   Task<Result<void>> append(std::vector<history::Event> events);
   Task<Result<void>> append_details(Details details);
@@ -143,6 +142,8 @@ class RunActor final : public steps::StepHost {
   bool is_waiting_for_something() const;
   bool is_waiting_for_people_only() const;
   bool is_anything_under_way() const;
+  // No attempt, and no effect of a closure: nothing that the run has begun is at work.
+  bool is_quiet() const { return attempts_.empty() && !closures_.has_effects(); }
   Driven driven() const;
   std::string gates_message() const;
   Time now();
@@ -174,17 +175,33 @@ class RunActor final : public steps::StepHost {
   void stop_step(const history::StepKey& key);
   Task<> end_lost_effects();
   void attempt_ended(const history::StepKey& key, std::uint32_t attempt, steps::Outcome outcome);
-  Details lost(const history::StepKey& key, std::uint32_t attempt, const std::string& reason);
+  Details stopped_attempt(const history::StepKey& key, std::uint32_t attempt);
   void arm_timer();
   void look_at_clock();
   std::optional<Time> next_moment() const;
   Details due(Time at) const;
-  static Details ends_of(const std::vector<history::ClosureEnd>& ends);
+  Details ends_of(const std::vector<history::ClosureEnd>& ends);
   bool take_slot(const std::string& type);
   Slots::Kind slot_of(const std::string& type) const;
   steps::RunContext context() const;
   steps::Step make_step(const history::StepKey& key, bool recovering) const;
   void post(Details details);
+  void became_quiet();
+
+  // --- run_losses.cc
+  Details lost(const history::StepKey& key, std::uint32_t attempt, const std::string& reason);
+  history::StepStarted begin_again(const history::StepKey& key, std::uint32_t lost_attempt);
+  static history::RunPaused ask_about_loss(const history::StepKey& key, std::uint32_t attempt,
+                                           const std::string& reason, std::uint32_t losses);
+  void start_probe(const history::StepKey& key);
+  bool is_probing(const history::StepKey& key, std::uint32_t attempt) const;
+  Details probe_ended(const history::ClosureEnd& end);
+  Details probe_failed(const history::StepKey& key, std::uint32_t attempt, const std::string& why);
+
+  // --- run_timeouts.cc
+  std::optional<Time> next_deadline() const;
+  Details past_deadlines(Time at);
+  bool is_starting(const history::StepKey& key) const;
 
   // Constant after construction.
   Services services_;
@@ -208,12 +225,14 @@ class RunActor final : public steps::StepHost {
   bool leaving_ = false;
   bool in_turn_ = false;
 
-  // Closures whose start is committed.
-  std::map<history::StepKey, Closure> closures_;
+  Closures closures_;  // whose start is committed
+  // Attempts that were asked to stop because of a timeout.
+  std::map<history::StepKey, history::Failure> overdue_;
+  std::set<history::StepKey> asked_to_stop_;  // attempts that nobody waits for any more
   workspace::CheckoutLock checkout_;
   std::map<history::StepKey, Slots::Ticket> queued_;
   std::map<history::StepKey, Slots::Kind> granted_;  // slots taken for a StepStarted in the inbox
-  std::optional<history::StepKey> held_finalize_;    // waits until no attempt is running
+  std::optional<history::StepKey> held_finalize_;    // waits until the run is quiet
   std::uint64_t warm_generation_ = 0;  // of the worker that has this run's context; 0: none
   int worker_deaths_ = 0;
 

@@ -118,7 +118,12 @@ void RunActor::stopped(const script::RunStopped& stopped) {
   warm_generation_ = 0;
   const auto paused = stopped_by_worker(stopped);
   Details details;
-  for (const auto& [key, closure] : closures_) {
+  for (const auto& [key, closure] : closures_.all()) {
+    if (closure.is_probe) {
+      std::ranges::move(probe_failed(key, closure.attempt, paused.message),
+                        std::back_inserter(details));
+      continue;
+    }
     details.emplace_back(StepFailed{.key = key,
                                     .attempt = closure.attempt,
                                     .failure = {.name = "Error", .message = paused.message}});

@@ -16,8 +16,8 @@ using history::ClosureEnd;
 using history::Detail;
 using history::Event;
 using history::GateDecided;
+using history::ProbeJob;
 using history::RunClosureJob;
-using history::RunPaused;
 using history::StepCancelled;
 using history::StepCheckpoint;
 using history::StepCompleted;
@@ -49,10 +49,6 @@ script::EffectResult refused(std::string_view message) {
   return {.ok = false, .value = {to_text({{"name", "CancelledError"}, {"message", message}})}};
 }
 
-std::string times_in_a_row(std::uint32_t losses) {
-  return losses == 1 ? "" : fmt::format(" (lost {} times in a row)", losses);
-}
-
 }  // namespace
 
 void RunActor::post(Details details) {
@@ -68,7 +64,7 @@ Slots::Kind RunActor::slot_of(const std::string& type) const {
 }
 
 bool RunActor::take_slot(const std::string& type) {
-  if (type == finalize_type && !attempts_.empty()) return false;
+  if (type == finalize_type && !is_quiet()) return false;
   return services_.slots.try_take(slot_of(type));
 }
 
@@ -77,14 +73,22 @@ void RunActor::dispatch(const std::vector<Event>& events) {
     if (const auto* started = std::get_if<StepStarted>(&event.detail)) {
       start_attempt(started->key, false);
     } else if (const auto* scheduled = std::get_if<StepScheduled>(&event.detail)) {
-      queue_step(scheduled->key);
+      // Its first attempt may have begun and failed in the same commit; the next one has its time.
+      const auto step = state_.steps.find(scheduled->key);
+      if (step != state_.steps.end() && step->second.attempt == 0) queue_step(scheduled->key);
     } else if (const auto* completed = std::get_if<StepCompleted>(&event.detail)) {
-      closures_.erase(completed->key);
+      closures_.end(completed->key);
     } else if (const auto* failed = std::get_if<StepFailed>(&event.detail)) {
-      closures_.erase(failed->key);
+      closures_.end(failed->key);
+    } else if (const auto* timed_out = std::get_if<StepTimedOut>(&event.detail)) {
+      stop_step(timed_out->key);
+      closures_.end(timed_out->key);
+    } else if (const auto* lost = std::get_if<StepLost>(&event.detail)) {
+      closures_.end(lost->key);
+      if (lost->policy == "probe") start_probe(lost->key);
     } else if (const auto* cancelled = std::get_if<StepCancelled>(&event.detail)) {
       stop_step(cancelled->key);
-      closures_.erase(cancelled->key);
+      closures_.end(cancelled->key);
     }
   }
   arm_timer();
@@ -98,9 +102,10 @@ void RunActor::start_attempt(const StepKey& key, bool recovering) {
     return;
   }
   granted_.erase(key);
+  closures_.end(key);
   const auto& step = found->second;
   if (step.type == engine::closure_type) {
-    closures_[key] = {.attempt = step.attempt, .stop = nullptr};
+    closures_.begin(key, {.attempt = step.attempt, .since = step.started_at});
     // The worker begins first attempts by itself.
     if (step.attempt > 1) {
       closure_jobs_.push_back(
@@ -121,6 +126,8 @@ void RunActor::start_attempt(const StepKey& key, bool recovering) {
     return;
   }
   attempts_.start(*this, *type, make_step(key, recovering));
+  // Asked for by the replay of a run that is taken up again.
+  if (asked_to_stop_.contains(key)) attempts_.stop(key);
 }
 
 void RunActor::queue_step(const StepKey& key) {
@@ -130,7 +137,7 @@ void RunActor::queue_step(const StepKey& key) {
     return;
   }
   const auto attempt = found->second.attempt + 1;
-  if (found->second.type == finalize_type && !attempts_.empty()) {
+  if (found->second.type == finalize_type && !is_quiet()) {
     held_finalize_ = key;
     return;
   }
@@ -152,8 +159,12 @@ void RunActor::recover_open_steps() {
   post(engine::known_of(state_));
   const auto at = services_.clock.now();
   for (const auto& [key, step] : state_.steps) {
-    if (attempts_.contains(key) || closures_.contains(key) || state_.memo.contains(key)) continue;
-    if (!step.running) {
+    if (attempts_.contains(key) || closures_.find(key) != nullptr || state_.memo.contains(key)) {
+      continue;
+    }
+    if (step.lost_policy == "probe") {
+      start_probe(key);
+    } else if (!step.running) {
       if (!step.retry_at || *step.retry_at <= at) queue_step(key);
     } else if (step.type == engine::closure_type) {
       post(lost(key, step.attempt, "the driver that ran it ended"));
@@ -166,11 +177,10 @@ void RunActor::recover_open_steps() {
 }
 
 void RunActor::stop_step(const StepKey& key) {
+  const auto step = state_.steps.find(key);
+  if (step != state_.steps.end() && step->second.running) asked_to_stop_.insert(key);
   attempts_.stop(key);
-  const auto closure = closures_.find(key);
-  if (closure != closures_.end() && closure->second.stop) {
-    closure->second.stop->request();
-  }
+  closures_.stop_effects(key);
   const auto queued = queued_.extract(key);
   if (queued) services_.slots.leave(queued.mapped());
 }
@@ -189,55 +199,41 @@ void RunActor::attempt_ended(const StepKey& key, std::uint32_t attempt, steps::O
     details.emplace_back(
         StepTimedOut{.key = key, .attempt = attempt, .failure = std::move(timed_out->failure)});
   } else if (std::holds_alternative<steps::Cancelled>(outcome.what)) {
-    details.emplace_back(StepCancelled{key});
+    std::ranges::move(stopped_attempt(key, attempt), std::back_inserter(details));
   } else {
     std::ranges::move(lost(key, attempt, std::get<steps::Lost>(outcome.what).reason),
                       std::back_inserter(details));
   }
+  overdue_.erase(key);
+  asked_to_stop_.erase(key);
   post(std::move(details));
-  if (held_finalize_ && attempts_.empty()) queue_step(*std::exchange(held_finalize_, std::nullopt));
+  became_quiet();
 }
 
-// What a lost attempt leads to. It is recorded as lost, whatever comes next, and never silently
-// repeated. One that is lost again and again may be the reason why we end: somebody should look.
-RunActor::Details RunActor::lost(const StepKey& key, std::uint32_t attempt,
-                                 const std::string& reason) {
-  const auto& step = state_.steps.at(key);
-  const auto& type = step.type;
-  const auto losses = step.losses + 1;
-  const auto* known = services_.machine.find_step_type(type);
-  auto policy = type == engine::closure_type ? steps::OnLost::retry : steps::OnLost::ask;
-  if (known != nullptr) policy = known->on_lost;
-  if (policy == steps::OnLost::probe) policy = steps::OnLost::ask;  // the step has looked already
-  const bool too_often = losses >= limits::losses_in_a_row_max;
-  if (too_often && policy != steps::OnLost::fail) policy = steps::OnLost::ask;
-  Details details{StepLost{.key = key,
-                           .attempt = attempt,
-                           .reason = reason,
-                           .policy = std::string(steps::to_string(policy))}};
-  switch (policy) {
-    case steps::OnLost::retry:
-    case steps::OnLost::resume:
-      services_.slots.take(slot_of(type));
-      granted_[key] = slot_of(type);
-      details.emplace_back(StepStarted{.key = key, .attempt = attempt + 1});
-      break;
-    case steps::OnLost::probe:
-    case steps::OnLost::ask:
-      details.emplace_back(RunPaused{
-          .reason = "lost",
-          .message = fmt::format("Step '{}' was running, and {}{}. "
-                                 "Nobody can tell how far it came. "
-                                 "Resuming the run begins the step again from its start; "
-                                 "look first at what it may have "
-                                 "done already.",
-                                 key.text, reason, times_in_a_row(losses)),
-          .detail = {to_text({{"step", key.text}, {"attempt", attempt}, {"losses", losses}})}});
-      break;
-    case steps::OnLost::fail:
-      break;
+// An attempt that was stopped: because of a timeout, because nobody waits for it any more, or,
+// where a former driver had asked for it, for a reason that the clock still knows.
+RunActor::Details RunActor::stopped_attempt(const StepKey& key, std::uint32_t attempt) {
+  if (const auto overdue = overdue_.find(key); overdue != overdue_.end()) {
+    return {StepTimedOut{.key = key, .attempt = attempt, .failure = overdue->second}};
   }
-  return details;
+  const auto open = state_.steps.find(key);
+  if (asked_to_stop_.contains(key) || force_cancel_ || open == state_.steps.end()) {
+    return {StepCancelled{key}};
+  }
+  const auto& step = open->second;
+  const auto deadline = engine::deadline_of(step);
+  if (deadline && deadline->at <= services_.clock.now()) {
+    return {StepTimedOut{.key = key,
+                         .attempt = attempt,
+                         .failure = engine::timeout_failure(key, step, deadline->which)}};
+  }
+  return lost(key, attempt, "it was stopped, though the run had not asked for that");
+}
+
+void RunActor::became_quiet() {
+  if (!is_quiet()) return;
+  news_.notify();
+  if (held_finalize_) queue_step(*std::exchange(held_finalize_, std::nullopt));
 }
 
 steps::RunContext RunActor::context() const {
@@ -279,6 +275,10 @@ Task<> RunActor::checkpoint(const steps::Step& step, JsonText data) {
   while (processed_ < mine) co_await committing_.wait();
 }
 
+void RunActor::note(const steps::Step&, Detail detail) {
+  post({std::move(detail)});
+}
+
 bool RunActor::has_audience() const {
   const auto* observer = services_.options.observer;
   return observer != nullptr && observer->wants_output();
@@ -293,7 +293,9 @@ void RunActor::output(const steps::Step& step, std::string_view stream, std::str
 RunActor::Details RunActor::ends_of(const std::vector<ClosureEnd>& ends) {
   Details details;
   for (const auto& end : ends) {
-    if (end.threw) {
+    if (end.probe) {
+      std::ranges::move(probe_ended(end), std::back_inserter(details));
+    } else if (end.threw) {
       details.emplace_back(
           StepFailed{.key = end.key, .attempt = end.attempt, .failure = end.failure});
     } else {
@@ -311,27 +313,34 @@ void RunActor::closure_ended(const ClosureEnd& end) {
 // The closures that ran in the worker are lost with it; their code begins again in the next one.
 void RunActor::worker_died() {
   warm_generation_ = 0;
-  for (const auto& [key, closure] : closures_) {
-    if (closure.stop) closure.stop->request();
-    post(lost(key, closure.attempt, "the workflow worker died"));
+  closures_.stop_all_effects();
+  for (const auto& [key, closure] : closures_.all()) {
+    const std::string reason = "the workflow worker died";
+    if (!closure.is_probe && !state_.steps.contains(key)) continue;
+    post(closure.is_probe ? probe_failed(key, closure.attempt, reason + " while its probe ran")
+                          : lost(key, closure.attempt, reason));
   }
 }
 
 Task<script::EffectResult> RunActor::perform(script::Effect effect) {
+  if (effect.name == "cancel") {
+    const auto args = parse_trusted(effect.args.text, "arguments of cancel");
+    closures_.cancel_effect(effect.key, static_cast<std::uint64_t>(int_or(args, "id")));
+    co_return script::EffectResult{.ok = true, .value = {"null"}};
+  }
+  auto under_way = closures_.begin_effect(effect.key, effect.attempt, effect.id);
   const auto is_running = [this, &effect] {
-    const auto closure = closures_.find(effect.key);
-    return closure != closures_.end() && closure->second.attempt == effect.attempt;
+    const auto* closure = closures_.find(effect.key);
+    return closure != nullptr && closure->attempt == effect.attempt;
   };
   // Nothing outside sees the step before its start is on disk.
   while (!is_running() && in_turn_) co_await committing_.wait();
   if (!is_running()) co_return refused("step '" + effect.key.text + "' is over");
-  auto& closure = closures_.at(effect.key);
-  if (!closure.stop) closure.stop = std::make_shared<StopSource>(services_.executor);
-  const auto stop = closure.stop;  // the closure may end before the effect does
+  if (under_way.stop().requested()) co_return refused("it is not waited for any more");
   auto step = make_step(effect.key, false);
   step.attempt = effect.attempt;
   auto outcome = co_await services_.machine.perform_effect(
-      *this, std::move(step), std::move(effect.name), std::move(effect.args), *stop);
+      *this, std::move(step), std::move(effect.name), std::move(effect.args), under_way.stop());
   co_return script::EffectResult{.ok = outcome.ok, .value = std::move(outcome.value)};
 }
 
@@ -339,10 +348,12 @@ Task<script::EffectResult> RunActor::perform(script::Effect effect) {
 // again.
 Task<> RunActor::end_lost_effects() {
   for (const auto& job : closure_jobs_) {
-    const auto& closure = std::get<RunClosureJob>(job.what);
-    if (!state_.steps.contains(closure.key)) continue;
-    auto step = make_step(closure.key, false);
-    step.attempt = closure.attempt - 1;
+    const auto* probe = std::get_if<ProbeJob>(&job.what);
+    const auto* closure = std::get_if<RunClosureJob>(&job.what);
+    const auto& key = probe != nullptr ? probe->key : closure->key;
+    if (!state_.steps.contains(key)) continue;
+    auto step = make_step(key, false);
+    step.attempt = probe != nullptr ? probe->attempt : closure->attempt - 1;
     co_await services_.machine.end_lost_effects(step.attempt_dir());
   }
 }
@@ -362,16 +373,16 @@ void RunActor::look_at_clock() {
   if (state_.cancel_requested && at >= state_.cancel_requested_at + limits::cancel_grace &&
       !force_cancel_) {
     log::warn("run.cancel_forced", {{"run", run_.text}});
-    force_cancel_ = true;
-    attempts_.stop_all();
-    news_.notify();
+    stop_everything();
     return;
   }
-  if (state_.paused) return;
-  for (const auto& [key, step] : state_.steps) {
-    if (step.retry_at && *step.retry_at <= at) queue_step(key);
+  if (!state_.paused) {
+    for (const auto& [key, step] : state_.steps) {
+      if (step.retry_at && *step.retry_at <= at) queue_step(key);
+    }
   }
-  auto happened = due(at);
+  auto happened = state_.paused ? Details() : due(at);
+  std::ranges::move(past_deadlines(at), std::back_inserter(happened));
   if (happened.empty()) {
     arm_timer();
   } else {
@@ -387,6 +398,7 @@ std::optional<Time> RunActor::next_moment() const {
     if (moment && (!next || *moment < *next)) next = moment;
   };
   if (state_.cancel_requested) consider(state_.cancel_requested_at + limits::cancel_grace);
+  consider(next_deadline());
   if (state_.paused) return next;
   for (const auto& [key, timer] : state_.timers) consider(timer.fire_at);
   for (const auto& [key, wait] : state_.waits) consider(wait.timeout_at);

@@ -19,7 +19,7 @@ engine::WhyFacts RunActor::why_facts() const {
       .driver = fmt::format("process {}", services_.machine.driver_pid(owner_.driver))};
   std::set<StepKey> held;
   for (const auto& [key, step] : state_.steps) {
-    const bool is_held = attempts_.contains(key) || closures_.contains(key) ||
+    const bool is_held = attempts_.contains(key) || closures_.find(key) != nullptr ||
                          queued_.contains(key) || granted_.contains(key) || held_finalize_ == key;
     if (is_held) held.insert(key);
   }

@@ -193,6 +193,10 @@ Outcome outcome_of(const Step& step, const Conversation& conversation, ProcessEn
   using process::ExitCause;
   if (auto* lost = std::get_if<Lost>(&end)) return {.what = std::move(*lost), .notes = {}};
   if (auto* error = std::get_if<Error>(&end)) return failed(*error);
+  if (auto* late = std::get_if<TimedOut>(&end)) {
+    late->failure.message += fmt::format("; its session is {}", conversation.request.session_id);
+    return {.what = std::move(*late), .notes = {}};
+  }
   const auto& exit = std::get<process::Exit>(end);
   // A rejected login is killed by us, too; that is a result.
   if (exit.cause == ExitCause::cancelled && asked_to_stop) {
@@ -201,10 +205,6 @@ Outcome outcome_of(const Step& step, const Conversation& conversation, ProcessEn
   if (exit.cause == ExitCause::start_failed) {
     return failed(
         fmt::format("{} could not be started: {}", conversation.adapter->name, exit.message));
-  }
-  if (exit.cause == ExitCause::timed_out) {
-    return timed_out(fmt::format("{} {}; its session is {}", conversation.adapter->name,
-                                 describe(exit), conversation.request.session_id));
   }
   return agent_result(step, conversation, exit);
 }

@@ -23,7 +23,8 @@ struct ProcessUse {
 
 // Lost: its supervisor was killed and left no result. The Error is for the user: the process could
 // not be started.
-using ProcessEnd = std::variant<process::Exit, Lost, Error>;
+// TimedOut: it took longer than its attempt may, or was silent for too long (silence.h).
+using ProcessEnd = std::variant<process::Exit, Lost, Error, TimedOut>;
 
 // `host` and `step` outlive the task.
 Task<ProcessEnd> run_attempt_process(StepHost& host, const Step& step, ProcessUse use,

@@ -104,6 +104,9 @@ Task<Outcome> run_cli_step(StepHost& host, Step step, StopSource& stop) {
   if (auto* lost = std::get_if<Lost>(&end))
     co_return Outcome{.what = std::move(*lost), .notes = {}};
   if (auto* error = std::get_if<Error>(&end)) co_return failed(*error);
+  if (auto* late = std::get_if<TimedOut>(&end)) {
+    co_return Outcome{.what = std::move(*late), .notes = {}};
+  }
   const auto& exit = std::get<process::Exit>(end);
   if (exit.cause == process::ExitCause::cancelled)
     co_return Outcome{.what = Cancelled{}, .notes = {}};

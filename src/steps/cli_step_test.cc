@@ -65,12 +65,16 @@ TEST_F(CliStep, AMissingShellFailsTheStep) {
   EXPECT_NE(string_or(result, "failed").find("/nowhere/sh"), std::string::npos) << result;
 }
 
-TEST_F(CliStep, ATimeoutIsAValueThatSaysSo) {
-  const auto result =
-      run_to_result(make_step("cli", {{"command", "sleep 1000"}}, {{"timeout", 100}}));
-  EXPECT_FALSE(bool_or(result, "success"));
-  EXPECT_EQ(result["data"]["exitCode"], 124);
-  EXPECT_NE(string_or(result, "error").find("timed out"), std::string::npos);
+TEST_F(CliStep, ATimeoutEndsTheStepAndSaysWhatWasSeen) {
+  const auto outcome =
+      run(make_step("cli", {{"command", "echo abc; sleep 1000"}}, {{"timeout", 100}}));
+  const auto* late = std::get_if<TimedOut>(&outcome.what);
+  ASSERT_NE(late, nullptr);
+  EXPECT_EQ(late->failure.name, "TimeoutError");
+  EXPECT_EQ(late->failure.timeout, "attempt");
+  const auto& message = late->failure.message;
+  EXPECT_NE(message.find("exceeded its attempt timeout of 100 ms"), std::string::npos) << message;
+  EXPECT_NE(message.find("wrote 4 bytes"), std::string::npos) << message;
 }
 
 TEST_F(CliStep, OutputIsShownInWholeLinesAsItComes) {

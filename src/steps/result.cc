@@ -100,7 +100,10 @@ Outcome failed(std::string message) {
 }
 
 Outcome timed_out(std::string message) {
-  return {.what = TimedOut{{.name = "TimeoutError", .message = std::move(message), .stack = {}}},
+  return {.what = TimedOut{{.name = "TimeoutError",
+                            .message = std::move(message),
+                            .stack = {},
+                            .timeout = "attempt"}},
           .notes = {}};
 }
 

@@ -37,4 +37,12 @@ std::string_view to_string(OnLost policy) {
   std::unreachable();
 }
 
+std::optional<OnLost> on_lost_from(std::string_view text) {
+  for (const auto policy :
+       {OnLost::retry, OnLost::resume, OnLost::probe, OnLost::ask, OnLost::fail}) {
+    if (to_string(policy) == text) return policy;
+  }
+  return std::nullopt;
+}
+
 }  // namespace agentcmd::steps

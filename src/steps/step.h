@@ -77,6 +77,9 @@ class StepHost {
   // Durable upon return (StepCheckpoint).
   virtual Task<> checkpoint(const Step& step, JsonText data) = 0;
 
+  // Recorded and shown soon: Logged, Annotated or RunUpdated.
+  virtual void note(const Step& step, history::Detail detail) = 0;
+
   // Whether anybody is shown output; else it need not be made.
   virtual bool has_audience() const { return true; }
   // Live output for whoever watches: a line or a chunk of "stdout", "stderr", or "agent" (a
@@ -116,6 +119,7 @@ using StepFunction = Task<Outcome> (*)(StepHost& host, Step step, StopSource& st
 // What a lost attempt leads to (design: onLost).
 enum class OnLost { retry, resume, probe, ask, fail };
 std::string_view to_string(OnLost policy);
+std::optional<OnLost> on_lost_from(std::string_view text);
 
 struct StepType {
   std::string_view name;  // "cli"

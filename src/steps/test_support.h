@@ -23,6 +23,7 @@ class RecordingHost final : public StepHost {
 
   boost::asio::any_io_executor executor() override { return io_.get_executor(); }
   BlockingPool& pool() override { return pool_; }
+  void note(const Step&, history::Detail detail) override { notes.push_back(std::move(detail)); }
   Task<> checkpoint(const Step&, JsonText data) override {
     checkpoints.push_back(std::move(data));
     co_return;
@@ -35,6 +36,7 @@ class RecordingHost final : public StepHost {
 
   bool audience = true;
   std::vector<JsonText> checkpoints;
+  std::vector<history::Detail> notes;
   std::map<std::string, std::string> shown;
   std::function<void()> on_output;
 

@@ -328,7 +328,7 @@ TEST_F(ClaudeTest, ATimeoutIsThrownIntoTheWorkflow) {
   define("STUB-SLOW", "", "{ timeout: \"1500ms\" }");
   const auto result = answer();
   EXPECT_EQ(result["thrown"], "TimeoutError") << result;
-  EXPECT_TRUE(result["message"].dump().contains("claude timed out")) << result;
+  EXPECT_TRUE(result["message"].dump().contains("exceeded its attempt timeout of 1.5 s")) << result;
   EXPECT_TRUE(sandbox.processes().empty());
 }
 

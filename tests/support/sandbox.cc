@@ -101,6 +101,10 @@ void Running::signal(int number) const {
   kill(pid_, number);
 }
 
+std::string Running::errors() const {
+  return slurp(err_);
+}
+
 Finished Running::wait() {
   std::string ignored;
   while (next_line(ignored)) {

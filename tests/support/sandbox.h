@@ -38,6 +38,8 @@ class Running {
   // Reads on until a line contains `text`; the line. Fails the test at the end of the stream.
   std::string line_with(std::string_view text);
   void signal(int number) const;
+  // What it wrote to stderr so far.
+  std::string errors() const;
   // Reads the rest and reaps.
   Finished wait();
 
