@@ -66,6 +66,27 @@ std::string set_env(Config& config, const std::string& text) {
   return policy ? "" : "expected inherit or allowlist";
 }
 
+constexpr std::string_view retention_form =
+    R"(expected {"days": 30, "runs": 100}: at least one of the two, whole numbers from 1 on)";
+
+// {"days"?, "runs"?}: see RetentionPolicy.
+std::string set_retention(Config& config, const std::string& text) {
+  const auto json = parse_json(text, "retention");
+  if (!json || !json->is_object() || json->empty()) return std::string(retention_form);
+  for (const auto& [key, value] : json->items()) {
+    constexpr std::int64_t number_max = 100'000;
+    const bool fits = value.is_number_integer() && value.get<std::int64_t>() >= 1 &&
+                      value.get<std::int64_t>() <= number_max;
+    if (!fits || (key != "days" && key != "runs")) return std::string(retention_form);
+    if (key == "days") {
+      config.retention.older_than = std::chrono::days(value.get<std::int64_t>());
+    } else {
+      config.retention.keep = static_cast<std::size_t>(value.get<std::int64_t>());
+    }
+  }
+  return "";
+}
+
 constexpr std::array settings{
     Setting{"host", {"AGENTCMD_HOST", ""}, false, set_text<&Config::host>},
     Setting{
@@ -77,6 +98,7 @@ constexpr std::array settings{
             false,
             set_text<&Config::allowed_origins>},
     Setting{"env", {"AGENTCMD_ENV", ""}, false, set_env},
+    Setting{"retention", {"AGENTCMD_RETENTION", ""}, false, set_retention},
     Setting{"anthropicApiKey",
             {"AGENTCMD_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"},
             true,
@@ -186,6 +208,16 @@ Environment process_environment() {
     const char* value = std::getenv(name.c_str());
     return value == nullptr ? std::nullopt : std::optional<std::string>(value);
   };
+}
+
+Result<Config> only_home(const std::map<std::string, std::string>& flags,
+                         const Environment& environment) {
+  const auto home = find_home(flags, environment);
+  if (!home) return tl::unexpected(home.error());
+  Config config;
+  std::error_code error;
+  config.home = fs::absolute(home->text, error);
+  return config;
 }
 
 Result<Config> load_config(const std::map<std::string, std::string>& flags,

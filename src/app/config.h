@@ -7,6 +7,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "cli/services.h"
+#include "runtime/retention.h"
 #include "steps/environment.h"
 
 #include <cstdint>
@@ -27,6 +28,7 @@ struct Config {
   std::string log_level = "warn";
   std::string allowed_origins = "http://localhost:4100";
   steps::EnvironmentPolicy env = steps::EnvironmentPolicy::inherit;  // of host steps
+  runtime::RetentionPolicy retention;  // nothing is deleted unless it is set
   Secret anthropic_api_key;
   Secret openai_api_key;
   Secret jwt_secret;
@@ -47,5 +49,9 @@ Environment process_environment();
 // and what is allowed.
 Result<Config> load_config(const std::map<std::string, std::string>& flags,
                            const Environment& environment);
+
+// Defaults, but for the home: where the rest cannot be read.
+Result<Config> only_home(const std::map<std::string, std::string>& flags,
+                         const Environment& environment);
 
 }  // namespace agentcmd::app

@@ -50,6 +50,23 @@ TEST_F(ConfigTest, DefaultsHoldWithoutAFile) {
   EXPECT_EQ(row(*config, "home").source, "environment AGENTCMD_HOME");
 }
 
+TEST_F(ConfigTest, RetentionIsOffUntilALimitIsSetAndTakesNothingElse) {
+  EXPECT_FALSE(load()->retention.is_set());
+  write_file(R"({"retention": {"days": 30, "runs": 100}})");
+  const auto config = load();
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->retention.older_than, std::chrono::days(30));
+  EXPECT_EQ(config->retention.keep, 100U);
+  for (const auto* wrong : {"30", "{}", R"({"days": 0})", R"({"days": -3})", R"({"days": 1.5})",
+                            R"({"weeks": 3})", R"({"runs": "all"})"}) {
+    write_file(std::string(R"({"retention": )") + wrong + "}");
+    const auto refused = load();
+    ASSERT_FALSE(refused) << wrong;
+    EXPECT_TRUE(refused.error().message.contains(R"({"days": 30, "runs": 100})"))
+        << refused.error().message;
+  }
+}
+
 TEST_F(ConfigTest, TheFileWinsOverTheDefault) {
   write_file(R"({"port": 5000, "logLevel": "error", "inngestPort": 8288})");
   const auto config = load();

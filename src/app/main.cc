@@ -93,6 +93,7 @@ int run_on_loop(cli::Output& output, cli::DetachedReport* detached, cli::Command
                          .libexec = find_libexec(process_environment()),
                          .cwd = std::filesystem::current_path(),
                          .environment = config.env,
+                         .retention = config.retention,
                          .secrets = config.secrets(),
                          .json = wants_json(command),
                          .detached = detached,

@@ -82,6 +82,24 @@ inline constexpr auto kill_grace = 5s;
 inline constexpr int agents_at_once = 4;
 inline constexpr int commands_at_once = 8;
 
+// Retention: a bundle that no run is pinned to is kept for so long, and the file of the database is
+// made smaller where that gives so much back.
+inline constexpr auto bundle_kept_min = 24h;
+// How often the retention of the configuration is followed.
+inline constexpr auto retention_every = 24h;
+inline constexpr std::size_t compact_bytes_min = 16 * mib;
+// For a moment in which nobody relies on files that nothing refers to.
+inline constexpr int sweep_tries_max = 100;
+inline constexpr auto sweep_wait = 10ms;
+// What doctor takes for a slow disk and a small one, how long a tool may take to say its version,
+// and how old a file of a driver must be that nobody holds.
+inline constexpr double slow_sync_milliseconds = 20;
+inline constexpr std::size_t free_bytes_wanted = 1024 * mib;
+inline constexpr auto tool_version_max = 10s;
+inline constexpr auto stale_driver_min = 10min;
+// Runs that are forgotten in one transaction.
+inline constexpr std::size_t forgotten_at_once_max = 64;
+
 static_assert(inline_payload_max < commit_bytes_max);
 static_assert(arguments_bytes_max < payload_bytes_max);
 static_assert(payload_bytes_max < worker_frame_bytes_max);

@@ -179,6 +179,28 @@ class CommandLine {
     exported->add_flag("--bundle", exported_value->bundle,
                        "With the code that the run is pinned to");
     runs_command<RunsCancelCommand>(runs, "cancel", "End a run, with its clean-up steps");
+    add_prune(runs);
+    add_delete(runs);
+  }
+
+  void add_prune(CLI::App* runs) {
+    auto* sub = runs->add_subcommand(
+        "prune", "Delete old runs with their files; never unfinished or unsaved work");
+    auto v = command<RunsPruneCommand>(sub);
+    sub->add_option("--older-than", v->older_than, "Only runs that ended so long ago: 30d, 12h")
+        ->type_name("DURATION");
+    sub->add_option("--keep", v->keep, "So many of the newest of each project stay")
+        ->check(CLI::NonNegativeNumber);
+    project_option(sub, v->project, "Only runs of this project");
+    sub->add_flag("--dry-run", v->dry_run, "Only say what would go");
+    json_flag(sub, v->json);
+  }
+
+  void add_delete(CLI::App* runs) {
+    auto* sub = runs->add_subcommand("delete", "Delete these runs with their files");
+    auto v = command<RunsDeleteCommand>(sub);
+    sub->add_option("RUN", v->runs, "Runs that have ended")->required();
+    json_flag(sub, v->json);
   }
 
   void add_answers() {

@@ -50,6 +50,19 @@ TEST(CommandLine, RunsAloneLists) {
   EXPECT_EQ(parsed_as<RunsListCommand>({"runs", "list", "--limit", "3"}).limit, 3u);
 }
 
+TEST(CommandLine, PruneAndDeleteSayWhichRunsGo) {
+  const auto prune = parsed_as<RunsPruneCommand>(
+      {"runs", "prune", "--older-than", "30d", "--keep", "5", "--dry-run", "--project", "p"});
+  EXPECT_EQ(prune.older_than, "30d");
+  EXPECT_EQ(prune.keep, 5U);
+  EXPECT_TRUE(prune.dry_run);
+  EXPECT_FALSE(parsed_as<RunsPruneCommand>({"runs", "prune"}).keep.has_value());
+  EXPECT_EQ(parsed_as<RunsDeleteCommand>({"runs", "delete", "r1", "r2"}).runs,
+            (std::vector<std::string>{"r1", "r2"}));
+  EXPECT_EQ(refused({"runs", "delete"}).exit_code, 2);
+  EXPECT_EQ(refused({"runs", "prune", "--keep", "-1"}).exit_code, 2);
+}
+
 TEST(CommandLine, RunsHasItsOwnCommands) {
   EXPECT_EQ(parsed_as<RunsShowCommand>({"runs", "show", "r1", "--json"}).run, "r1");
   const auto logs = parsed_as<RunsLogsCommand>({"runs", "logs", "r1", "--step", "s", "--follow"});

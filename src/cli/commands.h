@@ -120,6 +120,19 @@ struct AnswerCommand {
   bool json = false;
 };
 
+struct RunsPruneCommand {
+  std::optional<std::string> older_than;  // a duration
+  std::optional<std::size_t> keep;
+  std::string project;
+  bool dry_run = false;
+  bool json = false;
+};
+
+struct RunsDeleteCommand {
+  std::vector<std::string> runs;
+  bool json = false;
+};
+
 struct DefinitionsCommand {
   std::string project;
   bool check = false;  // also says what a replay could notice, and fails when a file is broken
@@ -128,10 +141,10 @@ struct DefinitionsCommand {
   bool json = false;
 };
 
-using Command =
-    std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand,
-                 RunsShowCommand, RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand,
-                 RunsCancelCommand, RunsPauseCommand, AnswerCommand, RunsWhyCommand,
-                 RunsQueryCommand, RunsExportCommand, ReplayCommand, DefinitionsCommand>;
+using Command = std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand,
+                             RunsListCommand, RunsShowCommand, RunsLogsCommand, RunsHistoryCommand,
+                             RunsResumeCommand, RunsCancelCommand, RunsPauseCommand, AnswerCommand,
+                             RunsWhyCommand, RunsQueryCommand, RunsExportCommand, ReplayCommand,
+                             RunsPruneCommand, RunsDeleteCommand, DefinitionsCommand>;
 
 }  // namespace agentcmd::cli

@@ -26,6 +26,8 @@ struct Carry {
   Task<int> operator()(RunsQueryCommand& command) const { return query_run(services, command); }
   Task<int> operator()(RunsExportCommand& command) const { return export_run(services, command); }
   Task<int> operator()(ReplayCommand& command) const { return replay_history(services, command); }
+  Task<int> operator()(RunsPruneCommand& command) const { return prune_runs(services, command); }
+  Task<int> operator()(RunsDeleteCommand& command) const { return delete_runs(services, command); }
   Task<int> operator()(DefinitionsCommand& command) const {
     return list_definitions(services, command);
   }

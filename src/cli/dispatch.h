@@ -31,6 +31,8 @@ Task<int> replay_history(Services& services, ReplayCommand command);
 Task<int> cancel_run(Services& services, RunsCancelCommand command);
 Task<int> pause_run(Services& services, RunsPauseCommand command);
 Task<int> answer_gate(Services& services, AnswerCommand command);
+Task<int> prune_runs(Services& services, RunsPruneCommand command);
+Task<int> delete_runs(Services& services, RunsDeleteCommand command);
 Task<int> list_definitions(Services& services, DefinitionsCommand command);
 
 // Any of those that need the loop.

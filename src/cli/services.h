@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "projects/definitions.h"
 #include "runtime/driver.h"
+#include "runtime/retention.h"
 #include "store/store.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -39,8 +40,10 @@ struct Services {
   std::filesystem::path libexec;
   std::filesystem::path cwd;
   steps::EnvironmentPolicy environment = steps::EnvironmentPolicy::inherit;  // of host steps
+  runtime::RetentionPolicy retention = {};                                   // of the configuration
   std::vector<Secret> secrets;
   std::vector<SettingRow> settings;
+  std::string settings_problem = {};   // what is wrong with the settings, for doctor
   bool json = false;                   // of the command: what errors are on stdout
   bool wait_when_paused = false;       // --on-pause wait
   bool can_ask = false;                // on the terminal, what only a person can decide

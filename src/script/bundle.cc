@@ -122,7 +122,12 @@ std::string kept_name(const std::string& hash) {
 Result<void> keep(const std::filesystem::path& bundles, const Bundle& bundle) {
   const auto name = kept_name(bundle.hash);
   std::error_code error;
-  if (std::filesystem::exists(bundles / name, error)) return {};
+  if (std::filesystem::exists(bundles / name, error)) {
+    // Its time says when it was last wanted; what no run is pinned to goes when that is long ago.
+    std::filesystem::last_write_time(bundles / name, std::filesystem::file_time_type::clock::now(),
+                                     error);
+    if (!error) return {};
+  }
   std::filesystem::create_directories(bundles, error);
   if (error) throw_errno("creating " + bundles.string(), error.value());
   Json json;

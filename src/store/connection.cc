@@ -15,9 +15,9 @@
 namespace agentcmd::store {
 namespace {
 
-// SOCI splits its argument at spaces and '=' as soon as it holds a '='; a URI has neither.
-std::string connect_string(const std::filesystem::path& file) {
-  if (file.native().find('=') == std::string::npos) return file.native();
+// SOCI splits its argument at spaces and '=' as soon as it holds a '='; of the latter it takes the
+// first only, and of the others a URI has none.
+std::string uri_of(const std::filesystem::path& file) {
   std::string uri = "db=file:";
   for (const char c : file.native()) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '/' || c == '.';
@@ -28,6 +28,10 @@ std::string connect_string(const std::filesystem::path& file) {
     }
   }
   return uri;
+}
+
+std::string connect_string(const std::filesystem::path& file) {
+  return file.native().find('=') == std::string::npos ? file.native() : uri_of(file);
 }
 
 struct WayOut {
@@ -44,7 +48,10 @@ constexpr std::array ways_out{
     WayOut{SQLITE_CANTOPEN, "make the folder and the file readable and writable for you"},
     WayOut{SQLITE_IOERR, "the disk refuses or is full; nothing of this was written"},
     WayOut{SQLITE_FULL, "free some space and run the command again; nothing recorded is lost"},
-    WayOut{SQLITE_CORRUPT, "the file is damaged: put a backup in its place"},
+    WayOut{SQLITE_CORRUPT,
+           "the file is damaged: agentcmd doctor says what is left of it, agentcmd restore puts a "
+           "backup "
+           "in its place"},
     WayOut{SQLITE_NOTADB, "this file is no database: move it away"},
 };
 
@@ -77,6 +84,14 @@ Connection::Connection(const Home& home, Durability durability) : file_(home.dat
     // Projections carry the log into the database file (projector.cc), off the writer's way; this
     // is for a writer that nobody follows.
     sql << "PRAGMA wal_autocheckpoint = 8000";
+  });
+}
+
+Connection::Connection(std::filesystem::path file, Others others) : file_(std::move(file)) {
+  with_faults("opening the database", file_, [&] {
+    const auto* mode = others == Others::may_write ? "?mode=ro" : "?immutable=1";
+    session_ = std::make_unique<soci::session>(*soci::factory_sqlite3(), uri_of(file_) + mode);
+    *session_ << "PRAGMA busy_timeout = 10000";
   });
 }
 

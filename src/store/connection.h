@@ -24,6 +24,10 @@ enum class Durability { full, relaxed };
 class Connection {
  public:
   Connection(const Home& home, Durability durability);
+  // For reading, and leaving everything as it is: neither the database nor its folder needs to be
+  // writable. A file that nobody else uses, or whose folder nobody can write to.
+  enum class Others { may_write, cannot_write };
+  Connection(std::filesystem::path file, Others others);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

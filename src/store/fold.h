@@ -28,6 +28,7 @@ struct ProjectedRun {
 struct ProjectedStep {
   StepRow row;
   std::uint64_t position = 0;  // sequence number of its first event
+  bool operator==(const ProjectedStep&) const = default;
 };
 
 class StepTable {

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 #include <soci/soci.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -220,7 +221,12 @@ const Head* HistoryRows::Impl::select(const std::string& id, Heads& staged) {
 }
 
 Head HistoryRows::Impl::new_head(const EncodedPart& part) {
-  if (last_run < 0) sql << "SELECT coalesce(max(run), 0) FROM run_head", soci::into(last_run);
+  if (last_run < 0) {
+    long long forgotten = 0;
+    sql << "SELECT coalesce((SELECT max(run) FROM run_head), 0), (SELECT run FROM last_forgotten)",
+        soci::into(last_run), soci::into(forgotten);
+    last_run = std::max(last_run, forgotten);
+  }
   return {.run = ++last_run, .driver = part.owner.driver, .term = part.owner.term, .created = true};
 }
 

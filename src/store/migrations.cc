@@ -117,32 +117,18 @@ constexpr std::array<std::string_view, 15> project_events{
     "UPDATE projected SET history_id = 0",
 };
 
-constexpr std::array all_migrations{Migration{1, first_schema}, Migration{2, project_events}};
-
-struct Version {
-  int number = 0;  // 0: an empty database
-  std::string written_by;
+constexpr std::array<std::string_view, 4> retention_schema{
+    // Runs that are forgotten and whose files may still be there.
+    "CREATE TABLE leftovers(run TEXT PRIMARY KEY, project TEXT NOT NULL, at BIGINT NOT NULL)",
+    // The highest number of a run that is forgotten.
+    "CREATE TABLE last_forgotten(run BIGINT NOT NULL)",
+    "INSERT INTO last_forgotten VALUES(0)",
+    // Few rows have a blob; what they refer to is asked for when files are removed.
+    "CREATE INDEX history_blobs ON history(blob, run) WHERE blob IS NOT NULL",
 };
 
-Version version_of(Connection& connection) {
-  auto& sql = connection.sql();
-  int tables = 0;
-  int known = 0;
-  sql << "SELECT count(*), coalesce(sum(name = 'schema_version'), 0) FROM sqlite_master "
-         "WHERE type = 'table'",
-      soci::into(tables), soci::into(known);
-  if (tables == 0) return {};
-  if (known == 0) {
-    throw Fault(
-        fmt::format("{} is a database of another program: move it away, or set "
-                    "AGENTCMD_HOME to another folder",
-                    connection.file().native()));
-  }
-  Version version;
-  sql << "SELECT version, agentcmd FROM schema_version ORDER BY version DESC LIMIT 1",
-      soci::into(version.number), soci::into(version.written_by);
-  return version;
-}
+constexpr std::array all_migrations{Migration{1, first_schema}, Migration{2, project_events},
+                                    Migration{3, retention_schema}};
 
 void back_up(Connection& connection, int version) {
   const auto backup = fs::path(fmt::format("{}.{}.backup", connection.file().native(), version));
@@ -169,13 +155,41 @@ std::span<const Migration> migrations() {
   return all_migrations;
 }
 
+SchemaVersion schema_version(Connection& connection) {
+  auto& sql = connection.sql();
+  int tables = 0;
+  int known = 0;
+  sql << "SELECT count(*), coalesce(sum(name = 'schema_version'), 0) FROM sqlite_master "
+         "WHERE type = 'table'",
+      soci::into(tables), soci::into(known);
+  if (tables == 0) return {};
+  if (known == 0) {
+    throw Fault(
+        fmt::format("{} is a database of another program: move it away, or set "
+                    "AGENTCMD_HOME to another folder",
+                    connection.file().native()));
+  }
+  SchemaVersion version;
+  sql << "SELECT version, agentcmd FROM schema_version ORDER BY version DESC LIMIT 1",
+      soci::into(version.number), soci::into(version.written_by);
+  return version;
+}
+
+std::string newer_than_ours(const fs::path& file, const SchemaVersion& version) {
+  if (version.number <= all_migrations.back().version) return {};
+  return fmt::format(
+      "{} was written by a newer agentcmd ({}): upgrade agentcmd, or set AGENTCMD_HOME to another "
+      "folder",
+      file.native(), version.written_by);
+}
+
 void migrate(Connection& connection, const Home& home, std::span<const Migration> steps) {
   with_faults("opening the database", connection.file(), [&] {
     const int last = steps.back().version;
-    if (version_of(connection).number == last) return;
+    if (schema_version(connection).number == last) return;
     CommitLock lock(home);
     const std::lock_guard turn(lock);
-    const auto found = version_of(connection);  // again: another process may have been faster
+    const auto found = schema_version(connection);  // again: another process may have been faster
     if (found.number > last) {
       throw Fault(
           fmt::format("{} was written by a newer agentcmd ({}): upgrade agentcmd, or set "

@@ -4,7 +4,9 @@
 
 #include "store/connection.h"
 
+#include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace agentcmd::store {
@@ -16,6 +18,16 @@ struct Migration {
 
 // All of them, in order; the last version is the one that this program reads and writes.
 std::span<const Migration> migrations();
+
+// 0: an empty one. Throws Fault for one that is not agentcmd's.
+struct SchemaVersion {
+  int number = 0;
+  std::string written_by;  // the agentcmd that made it so
+};
+SchemaVersion schema_version(Connection& connection);
+
+// What this program cannot read, in words; empty for what it can.
+std::string newer_than_ours(const std::filesystem::path& file, const SchemaVersion& version);
 
 // Brings the database to the last of `steps`. Throws Fault for a database of a later version, or
 // one that is not agentcmd's.

@@ -195,6 +195,7 @@ history::Event Projector::Impl::event_at(std::size_t i) {
 
 void Projector::Impl::fold_events() {
   for (std::size_t i = 0; i < events.id.size(); ++i) {
+    if (events.run[i] == 0) continue;  // the mark of retention_rows.cc
     try {
       auto& run = tables.enter(events.run[i], events.kind[i]);
       fold(event_at(i), events.id[i], run, tables);

@@ -2,12 +2,15 @@
 
 #include "store/catalog_queries.h"
 #include "store/event_rows.h"
+#include "store/garbage.h"
 #include "store/history_rows.h"
 #include "store/migrations.h"
 #include "store/reader.h"
 #include "store/request_rows.h"
+#include "store/retention_rows.h"
 #include "store/writer.h"
 
+#include <mutex>
 #include <utility>
 #include <variant>
 
@@ -82,6 +85,28 @@ struct AddEventsWork {
 
   std::vector<ProjectEvent> events;
   std::vector<EncodedProjectEvent> encoded = {};
+};
+
+struct ForgetWork {
+  using Value = std::vector<Refusal>;
+
+  std::size_t prepare(const Blobs&) { return 0; }
+  Value apply(WriteContext& context) { return forget_runs(context.connection, runs, at); }
+
+  std::vector<history::RunId> runs;
+  Time at;
+};
+
+struct FilesRemovedWork {
+  using Value = std::monostate;
+
+  std::size_t prepare(const Blobs&) { return 0; }
+  Value apply(WriteContext& context) {
+    delete_leftovers(context.connection, runs);
+    return {};
+  }
+
+  std::vector<history::RunId> runs;
 };
 
 class Log final : public HistoryLog {
@@ -241,6 +266,69 @@ class EventTable final : public Events {
   Reader& reader_;
 };
 
+class RetentionTables final : public Retention {
+ public:
+  RetentionTables(Writer& writer, Reader& reader, const Home& home)
+      : writer_(writer), reader_(reader), home_(home) {}
+
+  Task<std::vector<EndedRun>> ended(std::string project) override {
+    auto work = [project = std::move(project)](ReadContext& context) {
+      context.projector.catch_up();
+      return select_ended(context.connection, project);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<std::uint64_t> bytes_of(history::RunId run) override {
+    auto work = [run = std::move(run)](ReadContext& context) {
+      return history_bytes(context.connection, run);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<std::vector<Refusal>> forget(std::vector<history::RunId> runs, Time at) override {
+    // What the projections have not seen yet would bring a run back into them.
+    auto catch_up = [](ReadContext& context) {
+      context.projector.catch_up();
+      return std::monostate();
+    };
+    co_await reader_.read(catch_up);
+    co_return co_await writer_.write(ForgetWork{std::move(runs), at});
+  }
+  Task<std::vector<Leftover>> leftovers() override {
+    auto work = [](ReadContext& context) { return select_leftovers(context.connection); };
+    co_return co_await reader_.read(work);
+  }
+  Task<> files_removed(std::vector<history::RunId> runs) override {
+    co_await writer_.write(FilesRemovedWork{std::move(runs)});
+  }
+  Task<Garbage> garbage_without(std::vector<history::RunId> runs) override {
+    auto work = [home = home_, runs = std::move(runs)](ReadContext& context) {
+      context.projector.catch_up();
+      return store::garbage_without(context.connection, home, runs);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<Garbage> sweep() override {
+    auto work = [home = home_](ReadContext& context) {
+      context.projector.catch_up();
+      return sweep_garbage(context.connection, home);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+  Task<std::uint64_t> compact() override {
+    auto work = [home = home_](ReadContext& context) {
+      CommitLock lock(home);
+      const std::lock_guard turn(lock);
+      return compact_database(context.connection);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
+
+ private:
+  Writer& writer_;
+  Reader& reader_;
+  Home home_;
+};
+
 class SqlStore final : public Store {
  public:
   SqlStore(const asio::any_io_executor& executor, const Home& home,
@@ -250,12 +338,14 @@ class SqlStore final : public Store {
         log_(writer_, reader_),
         catalog_(reader_),
         requests_(writer_, reader_),
-        events_(writer_, reader_) {}
+        events_(writer_, reader_),
+        retention_(writer_, reader_, home) {}
 
   HistoryLog& log() override { return log_; }
   Catalog& catalog() override { return catalog_; }
   Requests& requests() override { return requests_; }
   Events& events() override { return events_; }
+  Retention& retention() override { return retention_; }
 
  private:
   Reader reader_;
@@ -264,6 +354,7 @@ class SqlStore final : public Store {
   ProjectedCatalog catalog_;
   RequestTable requests_;
   EventTable events_;
+  RetentionTables retention_;
 };
 
 }  // namespace

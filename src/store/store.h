@@ -7,6 +7,7 @@
 #include "store/history_log.h"
 #include "store/home.h"
 #include "store/requests.h"
+#include "store/retention.h"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -24,6 +25,7 @@ class Store {
   virtual Catalog& catalog() = 0;
   virtual Requests& requests() = 0;
   virtual Events& events() = 0;
+  virtual Retention& retention() = 0;
 
  protected:
   Store() = default;

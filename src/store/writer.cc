@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <pthread.h>
 
+#include <shared_mutex>
 #include <utility>
 #include <variant>
 
@@ -33,6 +34,7 @@ Writer::Writer(asio::any_io_executor executor, const Home& home,
       committed_(std::move(committed)),
       connection_(std::move(connection)),
       lock_(home),
+      content_(home),
       thread_(&Writer::loop, this) {
   pthread_setname_np(thread_.native_handle(), "store.write");
 }
@@ -88,6 +90,8 @@ std::unique_ptr<Write> Writer::next_if_any() {
 
 void Writer::loop() {
   while (auto first = next()) {
+    // From the first blob until the commit that refers to it.
+    std::shared_lock relies_on_content(content_);
     auto batch = gather(std::move(first));
     if (batch.empty()) continue;
     std::exception_ptr failure;
@@ -98,6 +102,7 @@ void Writer::loop() {
       rows_.reset();
       connection_.reset();
     }
+    relies_on_content.unlock();
     finish(std::move(batch), failure);
     if (!failure) committed_();
   }

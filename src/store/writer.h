@@ -5,6 +5,7 @@
 #include "store/blobs.h"
 #include "store/commit_lock.h"
 #include "store/connection.h"
+#include "store/content_lock.h"
 #include "store/hand_over.h"
 #include "store/history_rows.h"
 
@@ -94,6 +95,7 @@ class Writer {
   std::unique_ptr<Connection> connection_;
   std::unique_ptr<HistoryRows> rows_;
   CommitLock lock_;
+  ContentLock content_;
   std::atomic<std::uint64_t> commits_ = 0;
 
   // Guarded by mutex_: the queue is where the loop and the thread meet.

@@ -43,6 +43,16 @@ std::string commit_message(const FinalizeRequest& request);
 // "3 paths (a, b, c)", for messages.
 std::string list_paths(const std::vector<git::StatusEntry>& entries);
 
+// True when the folder is a working tree by itself. Without its .git, git would find the checkout
+// around it.
+Task<bool> is_intact(git::Repository worktree);
+
+// Whether submodules of the worktree, which live and die with it, have commits that no remote has.
+Task<Result<bool>> has_submodule_commits(git::Repository worktree);
+
+// Removes folder and entry of a worktree, whatever half of them is there, and whatever is in it.
+Task<Result<void>> discard_worktree(Site site, std::filesystem::path path);
+
 // True when no local branch has the commit, so that leaving it would lose it.
 Task<Result<bool>> is_on_no_branch(git::Repository repository, std::string commit);
 

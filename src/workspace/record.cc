@@ -83,6 +83,22 @@ Record decode(const Json& json, const std::string& what) {
   return record;
 }
 
+// Those of the run, or of all where it is empty.
+std::vector<Record> read_records(const fs::path& folder, const std::string& run) {
+  std::vector<Record> records;
+  std::error_code error;
+  for (fs::directory_iterator walk(folder, error), end; !error && walk != end;
+       walk.increment(error)) {
+    const auto& path = walk->path();
+    const auto id = path.stem().string();
+    if (path.extension() != ".json" || (!run.empty() && !is_of_run(id, run))) continue;
+    const auto text = read_whole(path);
+    if (text.empty()) continue;  // removed meanwhile
+    records.push_back(decode(parse_trusted(text, path.string()), path.string()));
+  }
+  return records;
+}
+
 }  // namespace
 
 std::string fingerprint(const fs::path& path) {
@@ -105,23 +121,23 @@ Task<std::optional<Record>> read_record(BlockingPool& pool, fs::path common_dir,
   co_return decode(parse_trusted(text, path.string()), path.string());
 }
 
+Task<std::vector<Record>> all_records(BlockingPool& pool, fs::path common_dir) {
+  const auto folder = common_dir / record_path("any").parent_path();
+  co_return co_await pool.run([folder] { return read_records(folder, ""); });
+}
+
 Task<std::vector<Record>> open_records(BlockingPool& pool, fs::path common_dir, std::string run) {
   const auto folder = common_dir / record_path(run).parent_path();
   co_return co_await pool.run([folder, run] {
-    std::vector<Record> records;
-    std::error_code error;
-    for (fs::directory_iterator walk(folder, error), end; !error && walk != end;
-         walk.increment(error)) {
-      const auto& path = walk->path();
-      const auto id = path.stem().string();
-      if (path.extension() != ".json" || !is_of_run(id, run)) continue;
-      const auto text = read_whole(path);
-      if (text.empty()) continue;  // removed meanwhile
-      auto record = decode(parse_trusted(text, path.string()), path.string());
-      if (record.stage != Stage::done) records.push_back(std::move(record));
-    }
+    auto records = read_records(folder, run);
+    std::erase_if(records, [](const Record& record) { return record.stage == Stage::done; });
     return records;
   });
+}
+
+Task<> remove_record(BlockingPool& pool, fs::path common_dir, std::string id) {
+  const auto path = common_dir / record_path(id);
+  co_await pool.run([path] { fs::remove(path); });
 }
 
 Task<Result<void>> write_record(BlockingPool& pool, fs::path common_dir, Record record) {

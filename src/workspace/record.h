@@ -36,6 +36,10 @@ Task<std::optional<Record>> read_record(BlockingPool& pool, std::filesystem::pat
 // Those of all workspaces of the run that are not finalised.
 Task<std::vector<Record>> open_records(BlockingPool& pool, std::filesystem::path common_dir,
                                        std::string run);
+// Every one, whatever its stage.
+Task<std::vector<Record>> all_records(BlockingPool& pool, std::filesystem::path common_dir);
+// Nothing happens where there is none.
+Task<> remove_record(BlockingPool& pool, std::filesystem::path common_dir, std::string id);
 // Durable upon return.
 Task<Result<void>> write_record(BlockingPool& pool, std::filesystem::path common_dir,
                                 Record record);

@@ -102,23 +102,6 @@ Task<Result<Record>> plan_worktree(Site site, WorkspaceRequest request) {
   co_return record;
 }
 
-// Removes folder and entry, whatever half of them is there.
-Task<Result<void>> discard_worktree(Site site, fs::path path) {
-  const auto removed =
-      co_await git::remove_worktree(site.repository(), path, git::Changes::discard);
-  if (removed) co_return Result<void>{};
-  const auto failure = co_await site.pool.run([path] {
-    std::error_code error;
-    fs::remove_all(path, error);
-    return error;
-  });
-  if (failure) {
-    co_return fail(ErrorCode::failed_precondition,
-                   fmt::format("'{}' cannot be removed: {}", path.string(), failure.message()));
-  }
-  co_return co_await git::prune_worktrees(site.repository());
-}
-
 Task<Result<void>> create_worktree(Site site, Workspace workspace) {
   const auto path = *workspace.worktree_path;
   const auto whole = co_await git::is_worktree_of(site.repository(), path, workspace.branch);
@@ -166,18 +149,6 @@ Task<Result<Record>> begin_worktree(Site site, WorkspaceRequest request) {
   co_return std::move(*record);
 }
 
-// Submodules of a worktree live and die with it: commits in them that no remote has would be lost.
-Task<Result<bool>> has_submodule_commits(git::Repository worktree) {
-  std::error_code ignored;
-  if (!fs::exists(worktree.path / ".gitmodules", ignored)) co_return false;
-  std::vector<std::string> args{
-      "submodule", "foreach", "--quiet", "--recursive",
-      "git rev-list --max-count=1 HEAD --branches --not --remotes --tags"};
-  const auto out = co_await git::git_output(std::move(worktree), std::move(args), {});
-  if (!out) co_return tl::unexpected(out.error());
-  co_return !trim(*out).empty();
-}
-
 // Why the worktree must not be removed; empty when it may.
 Task<Result<std::string>> reason_to_keep(git::Repository worktree, git::Head head) {
   const auto status = co_await git::read_status(worktree);
@@ -196,15 +167,6 @@ Task<Result<std::string>> reason_to_keep(git::Repository worktree, git::Head hea
   if (!submodule) co_return tl::unexpected(submodule.error());
   if (*submodule) co_return std::string("a submodule has commits that no remote has");
   co_return std::string();
-}
-
-// True when `path` is a working tree by itself. Without its .git, git would find the checkout
-// around it.
-Task<bool> is_intact(git::Repository worktree) {
-  const auto layout = co_await git::find_repository(worktree);
-  if (!layout) co_return false;
-  std::error_code ignored;
-  co_return fs::equivalent(layout->top_level, worktree.path, ignored);
 }
 
 Task<Result<FinalizeReport>> finish(Site site, Workspace workspace, Stage stage,
@@ -268,6 +230,40 @@ Task<Result<std::optional<std::string>>> commit_rest(git::Repository worktree, W
 }
 
 }  // namespace
+
+Task<Result<void>> discard_worktree(Site site, fs::path path) {
+  const auto removed =
+      co_await git::remove_worktree(site.repository(), path, git::Changes::discard);
+  if (removed) co_return Result<void>{};
+  const auto failure = co_await site.pool.run([path] {
+    std::error_code error;
+    fs::remove_all(path, error);
+    return error;
+  });
+  if (failure) {
+    co_return fail(ErrorCode::failed_precondition,
+                   fmt::format("'{}' cannot be removed: {}", path.string(), failure.message()));
+  }
+  co_return co_await git::prune_worktrees(site.repository());
+}
+
+Task<Result<bool>> has_submodule_commits(git::Repository worktree) {
+  std::error_code ignored;
+  if (!fs::exists(worktree.path / ".gitmodules", ignored)) co_return false;
+  std::vector<std::string> args{
+      "submodule", "foreach", "--quiet", "--recursive",
+      "git rev-list --max-count=1 HEAD --branches --not --remotes --tags"};
+  const auto out = co_await git::git_output(std::move(worktree), std::move(args), {});
+  if (!out) co_return tl::unexpected(out.error());
+  co_return !trim(*out).empty();
+}
+
+Task<bool> is_intact(git::Repository worktree) {
+  const auto layout = co_await git::find_repository(worktree);
+  if (!layout) co_return false;
+  std::error_code ignored;
+  co_return fs::equivalent(layout->top_level, worktree.path, ignored);
+}
 
 Task<Result<Workspace>> setup_worktree(Site site, WorkspaceRequest request) {
   auto env = request.env;
