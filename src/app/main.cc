@@ -80,8 +80,13 @@ bool wants_json(const cli::Command& command) {
   return std::visit([](const auto& any) { return any.json; }, command);
 }
 
+// What helps when something is wrong must not need that it is right.
+bool works_without_settings(const cli::Command& command) {
+  return std::holds_alternative<cli::DoctorCommand>(command);
+}
+
 int run_on_loop(cli::Output& output, cli::DetachedReport* detached, cli::Command command,
-                const Config& config) {
+                const Config& config, std::string settings_problem) {
   boost::asio::io_context loop;
   SystemClock clock;
   SystemRandom random;
@@ -95,6 +100,7 @@ int run_on_loop(cli::Output& output, cli::DetachedReport* detached, cli::Command
                          .environment = config.env,
                          .retention = config.retention,
                          .secrets = config.secrets(),
+                         .settings_problem = std::move(settings_problem),
                          .json = wants_json(command),
                          .detached = detached,
                          .opened = nullptr};
@@ -112,7 +118,12 @@ int run_command(cli::Output& output, cli::Parsed parsed, const std::vector<std::
   if (const auto* init = std::get_if<cli::InitCommand>(&parsed.command)) {
     return cli::init(output, *init, find_libexec(process_environment()));
   }
-  const auto config = load_config(parsed.settings, process_environment());
+  auto config = load_config(parsed.settings, process_environment());
+  std::string settings_problem;
+  if (!config && works_without_settings(parsed.command)) {
+    settings_problem = config.error().message;
+    config = only_home(parsed.settings, process_environment());
+  }
   if (!config) {
     cli::report(output, config.error(), wants_json(parsed.command));
     return not_started;
@@ -130,7 +141,8 @@ int run_command(cli::Output& output, cli::Parsed parsed, const std::vector<std::
   }
   log::configure(config->level());
   const int exit_code =
-      run_on_loop(output, detached ? &*detached : nullptr, std::move(parsed.command), *config);
+      run_on_loop(output, detached ? &*detached : nullptr, std::move(parsed.command), *config,
+                  std::move(settings_problem));
   if (detached) detached->discard_log();
   return exit_code;
 }

@@ -33,6 +33,7 @@ class CommandLine {
     add_answers();
     add_definitions();
     add_replay();
+    add_doctor();
     add_config();
     add_version();
     add_help();
@@ -267,6 +268,15 @@ class CommandLine {
     project_option(sub, value->project,
                    "The project (default: the nearest parent of the definition with .agent)");
     json_flag(sub, value->json);
+  }
+
+  void add_doctor() {
+    auto* sub = app_.add_subcommand(
+        "doctor", "Examine the home, its runs and the machine (exit code 1: problems)");
+    auto v = command<DoctorCommand>(sub);
+    sub->add_flag("--rebuild", v->rebuild, "Make what is shown of runs again from their histories");
+    sub->add_flag("--fix", v->fix, "Mend what can be mended without a risk");
+    json_flag(sub, v->json);
   }
 
   void add_config() {

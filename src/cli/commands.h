@@ -141,10 +141,16 @@ struct DefinitionsCommand {
   bool json = false;
 };
 
+struct DoctorCommand {
+  bool rebuild = false;
+  bool fix = false;
+  bool json = false;
+};
+
 using Command = std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand,
                              RunsListCommand, RunsShowCommand, RunsLogsCommand, RunsHistoryCommand,
                              RunsResumeCommand, RunsCancelCommand, RunsPauseCommand, AnswerCommand,
                              RunsWhyCommand, RunsQueryCommand, RunsExportCommand, ReplayCommand,
-                             RunsPruneCommand, RunsDeleteCommand, DefinitionsCommand>;
+                             RunsPruneCommand, RunsDeleteCommand, DefinitionsCommand, DoctorCommand>;
 
 }  // namespace agentcmd::cli

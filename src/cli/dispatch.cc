@@ -31,6 +31,7 @@ struct Carry {
   Task<int> operator()(DefinitionsCommand& command) const {
     return list_definitions(services, command);
   }
+  Task<int> operator()(DoctorCommand& command) const { return examine_home(services, command); }
   template <typename Plain>
   Task<int> operator()(Plain&) const {
     throw Bug("a command that needs no loop was dispatched to it");

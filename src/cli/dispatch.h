@@ -34,6 +34,7 @@ Task<int> answer_gate(Services& services, AnswerCommand command);
 Task<int> prune_runs(Services& services, RunsPruneCommand command);
 Task<int> delete_runs(Services& services, RunsDeleteCommand command);
 Task<int> list_definitions(Services& services, DefinitionsCommand command);
+Task<int> examine_home(Services& services, DoctorCommand command);
 
 // Any of those that need the loop.
 Task<int> dispatch(Services& services, Command command);
