@@ -10,6 +10,7 @@
 #include "cli/dispatch.h"
 #include "cli/execute.h"
 #include "cli/exit_code.h"
+#include "cli/follow_retention.h"
 #include "cli/run_view.h"
 #include "projects/arguments.h"
 #include "projects/compatibility.h"
@@ -253,7 +254,9 @@ Task<int> run_workflow(Services& services, RunCommand command) {
   services.wait_when_paused = command.on_pause == "wait";
   auto run = co_await prepare_run(services, std::move(command));
   if (!run) co_return refuse(services, run.error());
-  co_return co_await with_driver(services, kind, *std::move(run));
+  const int code = co_await with_driver(services, kind, *std::move(run));
+  co_await follow_retention(services);
+  co_return code;
 }
 
 Task<int> resume_run(Services& services, RunsResumeCommand command) {

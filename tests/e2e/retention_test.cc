@@ -112,6 +112,21 @@ TEST_F(RetentionE2eTest, TheConfigurationMayHoldThePolicy) {
   EXPECT_TRUE(refused.err.contains("\"days\": 30")) << refused.err;
 }
 
+TEST_F(RetentionE2eTest, APolicyInTheConfigurationIsFollowedOnceADay) {
+  run({"quick"});
+  run({"quick"});
+  EXPECT_EQ(sandbox.runs().size(), 2U) << "without one nothing goes";
+  std::ofstream(sandbox.home / "config.json") << R"({"retention": {"runs": 1}})";
+  run({"quick"});
+  EXPECT_EQ(sandbox.runs().size(), 1U);
+  run({"quick"});
+  EXPECT_EQ(sandbox.runs().size(), 2U) << "not yet again";
+  fs::last_write_time(sandbox.home / "retention.last",
+                      fs::file_time_type::clock::now() - std::chrono::hours(25));
+  run({"quick"});
+  EXPECT_EQ(sandbox.runs().size(), 1U);
+}
+
 TEST_F(RetentionE2eTest, AWorktreeWithUnsavedWorkKeepsItsRunAndSaysWhy) {
   const auto id = run({"working", "--mode", "worktree", "--branch", "feature"});
   const auto worktree = sandbox.project / ".worktrees/feature";
