@@ -82,7 +82,8 @@ bool wants_json(const cli::Command& command) {
 
 // What helps when something is wrong must not need that it is right.
 bool works_without_settings(const cli::Command& command) {
-  return std::holds_alternative<cli::DoctorCommand>(command);
+  return std::holds_alternative<cli::DoctorCommand>(command) ||
+         std::holds_alternative<cli::RestoreCommand>(command);
 }
 
 int run_on_loop(cli::Output& output, cli::DetachedReport* detached, cli::Command command,

@@ -34,6 +34,8 @@ class CommandLine {
     add_definitions();
     add_replay();
     add_doctor();
+    add_backup();
+    add_restore();
     add_config();
     add_version();
     add_help();
@@ -276,6 +278,25 @@ class CommandLine {
     auto v = command<DoctorCommand>(sub);
     sub->add_flag("--rebuild", v->rebuild, "Make what is shown of runs again from their histories");
     sub->add_flag("--fix", v->fix, "Mend what can be mended without a risk");
+    json_flag(sub, v->json);
+  }
+
+  void add_backup() {
+    auto* sub = app_.add_subcommand("backup", "Copy the home, also while runs are going on");
+    auto v = command<BackupCommand>(sub);
+    sub->add_option("FILE", v->destination, "A new file FILE.tar, or a new folder")
+        ->type_name("FILE.tar|DIR")
+        ->required();
+    sub->add_flag("--secrets", v->secrets, "Also keys and credentials");
+    json_flag(sub, v->json);
+  }
+
+  void add_restore() {
+    auto* sub = app_.add_subcommand("restore", "Put a backup in the place of the home");
+    auto v = command<RestoreCommand>(sub);
+    sub->add_option("BACKUP", v->source, "What 'agentcmd backup' wrote")->required();
+    sub->add_flag("--force", v->force, "Also where the home has something; that is kept beside it");
+    sub->add_flag("--check", v->check, "Only see whether the backup is complete and undamaged");
     json_flag(sub, v->json);
   }
 

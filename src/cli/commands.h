@@ -147,10 +147,24 @@ struct DoctorCommand {
   bool json = false;
 };
 
+struct BackupCommand {
+  std::string destination;
+  bool secrets = false;
+  bool json = false;
+};
+
+struct RestoreCommand {
+  std::string source;
+  bool force = false;
+  bool check = false;
+  bool json = false;
+};
+
 using Command = std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand,
                              RunsListCommand, RunsShowCommand, RunsLogsCommand, RunsHistoryCommand,
                              RunsResumeCommand, RunsCancelCommand, RunsPauseCommand, AnswerCommand,
                              RunsWhyCommand, RunsQueryCommand, RunsExportCommand, ReplayCommand,
-                             RunsPruneCommand, RunsDeleteCommand, DefinitionsCommand, DoctorCommand>;
+                             RunsPruneCommand, RunsDeleteCommand, DefinitionsCommand, DoctorCommand,
+                             BackupCommand, RestoreCommand>;
 
 }  // namespace agentcmd::cli

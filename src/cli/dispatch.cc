@@ -32,6 +32,8 @@ struct Carry {
     return list_definitions(services, command);
   }
   Task<int> operator()(DoctorCommand& command) const { return examine_home(services, command); }
+  Task<int> operator()(BackupCommand& command) const { return make_backup(services, command); }
+  Task<int> operator()(RestoreCommand& command) const { return restore_backup(services, command); }
   template <typename Plain>
   Task<int> operator()(Plain&) const {
     throw Bug("a command that needs no loop was dispatched to it");

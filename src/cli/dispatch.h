@@ -35,6 +35,8 @@ Task<int> prune_runs(Services& services, RunsPruneCommand command);
 Task<int> delete_runs(Services& services, RunsDeleteCommand command);
 Task<int> list_definitions(Services& services, DefinitionsCommand command);
 Task<int> examine_home(Services& services, DoctorCommand command);
+Task<int> make_backup(Services& services, BackupCommand command);
+Task<int> restore_backup(Services& services, RestoreCommand command);
 
 // Any of those that need the loop.
 Task<int> dispatch(Services& services, Command command);
