@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include <map>
+
 namespace agentcmd::cli {
 
 bool is_interrupted(const Services& services, const store::RunRow& run) {
@@ -17,8 +19,11 @@ Task<> mention_interrupted(Services& services) {
   constexpr std::size_t named_max = 3;
   std::vector<std::string> ids;
   std::size_t count = 0;
-  for (const auto& run : co_await services.store().catalog().unfinished()) {
-    if (!is_interrupted(services, run)) continue;
+  std::map<std::string, bool> alive;
+  for (const auto& run : co_await services.store().catalog().driven()) {
+    const auto [driver, is_new] = alive.try_emplace(run.driver);
+    if (is_new) driver->second = runtime::is_driver_alive(services.home, run.driver);
+    if (driver->second) continue;
     if (++count <= named_max) ids.push_back(run.id.text);
   }
   if (count == 0) co_return;

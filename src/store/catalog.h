@@ -69,6 +69,12 @@ struct StepRow {
   bool operator==(const StepRow&) const = default;
 };
 
+// A run that has not ended, is not paused and not at a gate: somebody should be executing it.
+struct DrivenRun {
+  history::RunId id;
+  std::string driver;
+};
+
 struct RunFilter {
   std::string project;  // empty: all
   std::optional<RunStatus> status;
@@ -132,6 +138,9 @@ class Catalog {
 
   // The runs that `parent` has invoked, oldest first.
   virtual Task<std::vector<RunRow>> children(history::RunId parent) = 0;
+
+  // Of all projects, newest first: cheap, also for thousands.
+  virtual Task<std::vector<DrivenRun>> driven() = 0;
 
   // Drops all projections and makes them again from the history.
   virtual Task<> rebuild() = 0;

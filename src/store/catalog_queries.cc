@@ -166,6 +166,27 @@ std::vector<SleepingRun> select_sleeping(Connection& connection, const std::stri
   return sleeping;
 }
 
+std::vector<DrivenRun> select_driven(Connection& connection) {
+  constexpr std::size_t rows_at_once = 1000;
+  std::vector<std::string> ids(rows_at_once), drivers(rows_at_once);
+  soci::statement select =
+      (connection.sql().prepare
+           << "SELECT head.id, head.driver FROM runs JOIN run_head AS head ON head.run = runs.run "
+              "WHERE runs.ended_at IS NULL AND runs.paused = 0 AND NOT (runs.status = 'waiting' "
+              "AND EXISTS (SELECT 1 FROM steps WHERE steps.run = runs.run AND steps.type = "
+              "'approve' AND steps.status = 'waiting')) ORDER BY runs.run DESC",
+       soci::into(ids), soci::into(drivers));
+  std::vector<DrivenRun> runs;
+  for (bool more = select.execute(true); more; more = select.fetch()) {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      runs.push_back({.id = {std::move(ids[i])}, .driver = std::move(drivers[i])});
+    }
+    ids.resize(rows_at_once);
+    drivers.resize(rows_at_once);
+  }
+  return runs;
+}
+
 Result<RunRow> select_run(Connection& connection, const Blobs& blobs,
                           const std::string& id_or_prefix) {
   constexpr std::size_t candidates_shown = 5;

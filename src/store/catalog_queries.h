@@ -13,6 +13,7 @@ namespace agentcmd::store {
 std::vector<RunRow> select_runs(Connection& connection, const Blobs& blobs,
                                 const RunFilter& filter);
 std::vector<RunRow> select_unfinished(Connection& connection, const Blobs& blobs);
+std::vector<DrivenRun> select_driven(Connection& connection);
 Result<RunRow> select_run(Connection& connection, const Blobs& blobs,
                           const std::string& id_or_prefix);
 std::vector<RunRow> select_children(Connection& connection, const Blobs& blobs,

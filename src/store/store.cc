@@ -192,6 +192,13 @@ class ProjectedCatalog final : public Catalog {
     };
     co_return co_await reader_.read(std::move(work));
   }
+  Task<std::vector<DrivenRun>> driven() override {
+    auto work = [](ReadContext& context) {
+      context.projector.catch_up();
+      return select_driven(context.connection);
+    };
+    co_return co_await reader_.read(work);
+  }
   Task<> rebuild() override {
     auto work = [](ReadContext& context) {
       context.projector.rebuild();
