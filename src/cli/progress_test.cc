@@ -117,7 +117,7 @@ TEST(Progress, ANoSuccessHasItsReason) {
 
 TEST(Progress, AFailureShowsItsFirstLine) {
   auto progress = started({});
-  const history::Failure failure{"Error", "no such file\nmore", ""};
+  const history::Failure failure{.name = "Error", .message = "no such file\nmore"};
   EXPECT_EQ(progress.on_event(at(2200, history::StepFailed{key(), 1, failure, true, {}})),
             Lines{"  ! run-tests  1.2 s  no such file; it is tried again"});
 }

@@ -64,7 +64,9 @@ TEST(Summary, WithoutChangesThereIsNothingToMerge) {
 
 TEST(Summary, AFailedRunShowsMessageAndStack) {
   auto facts = facts_of_worktree_run();
-  facts.apply(event(9, history::RunFailed{{"Error", "it broke", "at feature.ts:3:5"}}));
+  facts.apply(event(
+      9,
+      history::RunFailed{{.name = "Error", .message = "it broke", .stack = "at feature.ts:3:5"}}));
   const auto lines = summary(ending(store::RunStatus::failed, "it broke"), facts, {});
   EXPECT_TRUE(has(lines, "    it broke"));
   EXPECT_TRUE(has(lines, "    at feature.ts:3:5"));

@@ -98,7 +98,8 @@ TEST_F(CatalogTest, TheStatusOfARunFollowsItsHistory) {
   EXPECT_EQ(status_after({TimerStarted{.key = {"t"}}}), RunStatus::waiting);
   EXPECT_EQ(status_after({scheduled("a")}), RunStatus::running);
   EXPECT_EQ(status_after({started("a")}), RunStatus::running);
-  EXPECT_EQ(status_after({StepFailed{.key = {"a"}, .failure = {"Error", "no", ""}, .retry = true}}),
+  EXPECT_EQ(status_after({StepFailed{
+                .key = {"a"}, .failure = {.name = "Error", .message = "no"}, .retry = true}}),
             RunStatus::waiting);
   EXPECT_EQ(status_after({RunPaused{"asked", "paused by me", {"{}"}}}), RunStatus::paused);
   EXPECT_EQ(run("r1").reason, "paused by me");
@@ -107,7 +108,9 @@ TEST_F(CatalogTest, TheStatusOfARunFollowsItsHistory) {
   EXPECT_EQ(run("r1").reason, "");
   EXPECT_EQ(run("r1").code_hash, "c0de2");
   EXPECT_EQ(status_after({completed("a"), TimerFired{{"t"}}}), RunStatus::running);
-  EXPECT_EQ(status_after({RunFailed{{"TypeError", "x is\nnot", "at a.ts:1"}}}), RunStatus::failed);
+  EXPECT_EQ(status_after(
+                {RunFailed{{.name = "TypeError", .message = "x is\nnot", .stack = "at a.ts:1"}}}),
+            RunStatus::failed);
   EXPECT_EQ(run("r1").reason, "TypeError: x is");
 }
 
@@ -121,7 +124,9 @@ TEST_F(CatalogTest, StepsAreListedInTheOrderTheyWereScheduled) {
   append("r1", {created(), RunStarted{}, scheduled("z"), scheduled("a"),
                 TimerStarted{.key = {"t"}, .name = "nap", .phase = "p"}, started("a"),
                 StepCompleted{.key = {"a"}, .success = false, .output = {"1"}}, started("z"),
-                StepFailed{.key = {"z"}, .failure = {"Error", "first\nline", ""}, .retry = true}});
+                StepFailed{.key = {"z"},
+                           .failure = {.name = "Error", .message = "first\nline"},
+                           .retry = true}});
   auto all = steps("r1");
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(all[0].key.text, "z");
@@ -228,7 +233,7 @@ class Story {
     if (dice == 0) {
       state.ended = true;
       return random_.next() % 2 == 0 ? Detail(RunCompleted{{"2"}})
-                                     : Detail(RunFailed{{"E", "m", ""}});
+                                     : Detail(RunFailed{{.name = "E", .message = "m"}});
     }
     if (dice < 3) return RunStarted{};
     if (dice < 5) return RunPaused{"asked", "p", {"{}"}};
@@ -242,7 +247,9 @@ class Story {
     }
     const auto key = *state.open.begin();
     if (dice < 26) return started(key);
-    if (dice < 30) return StepFailed{.key = {key}, .failure = {"E", "m", ""}, .retry = true};
+    if (dice < 30) {
+      return StepFailed{.key = {key}, .failure = {.name = "E", .message = "m"}, .retry = true};
+    }
     state.open.erase(key);
     return dice < 34 ? Detail(completed(key)) : Detail(StepCancelled{{key}});
   }
