@@ -66,33 +66,33 @@ export class OutsideStepError extends Error {
   }
 }
 
-const known: Record<string, new (message: string) => Error> = {
-  CancelledError,
-  TimeoutError,
-  NonRetryableError,
-  TypeError,
-  RangeError,
-  SyntaxError,
+const known: Record<string, () => new (message: string) => Error> = {
+  CancelledError: () => CancelledError,
+  TimeoutError: () => TimeoutError,
+  NonRetryableError: () => NonRetryableError,
+  TypeError: () => TypeError,
+  RangeError: () => RangeError,
+  SyntaxError: () => SyntaxError,
 };
 
 /** Errors whose stack is mapped to the source already. */
-const mapped = new WeakSet<Error>();
+let mapped: WeakSet<Error> | undefined;
 
 /** `site` is where the step was asked for: shown when the failure has no stack of its own. */
 export function errorOf(failure: Failure, site?: Error): Error {
-  const Kind = known[failure.name] ?? Error;
+  const Kind = Object.hasOwn(known, failure.name) ? known[failure.name]!() : Error;
   const error = new Kind(failure.message);
   if (error.name !== failure.name) hidden(error, "name", failure.name);
   if (failure.timeout) hidden(error, "timeout", failure.timeout);
   hidden(error, "stack", failure.stack || site?.stack || "");
-  if (failure.stack) mapped.add(error);
+  if (failure.stack) (mapped ??= new WeakSet()).add(error);
   return error;
 }
 
 export function failureOf(thrown: unknown): Failure {
   if (!isError(thrown)) return { name: "Error", message: textOf(thrown), stack: "" };
   let stack = typeof thrown.stack === "string" ? thrown.stack : "";
-  if (stack && !mapped.has(thrown)) stack = vm.host.mapStack(stack);
+  if (stack && !mapped?.has(thrown)) stack = vm.host.mapStack(stack);
   const failure: Failure = { name: String(thrown.name || "Error"), message: messageOf(thrown), stack };
   if (thrown instanceof NonRetryableError) failure.final = true;
   // 0 means "as the policy says" to the driver.

@@ -1,9 +1,11 @@
 // The border between the worker program (C++, src/script/worker_main.cc) and the JavaScript that runs inside
-// each context. Nothing else crosses it. One context per run (or per describe); all contexts of a process
-// share one VM, so that the SDK is parsed once.
+// each context. Nothing else crosses it. One context per run (or per describe), for its code and globals.
 //
-// The worker evaluates sdk.js in a fresh context; its value is the function `createSdk`. The worker calls
-// createSdk(host) once and keeps what it returns; workflow code never sees `host`.
+// The SDK has a context of its own, which all runs of the process share: there the worker evaluates sdk.js once, and
+// its value is the function `createSdk`. For each run the worker calls createSdk(host, globalThis of the run's
+// context) once and keeps what it returns. All state of the SDK is made by that call, so runs share its compiled code
+// and nothing else; within it, Promise, Error, JSON and the like are those of the run's context (CMakeLists.txt), as
+// its code expects. What is reachable of the SDK's own context is frozen. Workflow code never sees `host`.
 
 /** Given by C++. Every text is a JavaScript string; payloads are JSON texts. */
 export interface Host {
@@ -46,6 +48,8 @@ export interface Sdk {
   usePatches(ids: string): void;
   /** Applies one job of protocol.md (JSON text). `locating`: commands say their place. */
   deliver(job: string, replaying: boolean, locating?: boolean): void;
+  /** As deliver() of a `resolve` job that is not of a replay. */
+  settle(at: number, key: string, output: string): void;
   /** Does nothing if the step is not waited for any more. */
   beginClosure(key: string): void;
   effectAnswered(id: number, ok: boolean, json: string): void;
@@ -53,7 +57,7 @@ export interface Sdk {
   query(name: string, args: string): string;
 }
 
-export type CreateSdk = (host: Host) => Sdk;
+export type CreateSdk = (host: Host, global: typeof globalThis) => Sdk;
 
 /** The value of analyze.js: a function that the worker calls for `check`, in a context of its own. `code` is the
  *  bundle; the answer is JSON text: [{"line", "column", "what", "treatment", "advice"}] with places in the bundle

@@ -8,7 +8,10 @@ import { dirname, join } from "node:path";
 import vm from "node:vm";
 
 export const libexec = process.env.AGENTCMD_LIBEXEC;
-const sdkCode = new vm.Script(readFileSync(join(libexec, "sdk.js"), "utf8"), { filename: "sdk.js" });
+/** All runs share the context of the SDK. */
+const createSdk = new vm.Script(readFileSync(join(libexec, "sdk.js"), "utf8"), { filename: "sdk.js" }).runInContext(
+  vm.createContext({}),
+);
 
 /** Bundles TypeScript as the script layer does. `files`: more files beside it. */
 export function bundle(source, { name = "definition.ts", files = {} } = {}) {
@@ -85,7 +88,7 @@ export class Worker {
       file,
     };
     this.context = vm.createContext({});
-    this.sdk = sdkCode.runInContext(this.context)(host);
+    this.sdk = createSdk(host, vm.runInContext("globalThis", this.context));
     const wrapper = `(function (exports, require, module, __filename, __dirname) {${code}\n})`;
     this.sdk.load(new vm.Script(wrapper, { filename: "bundle.js" }).runInContext(this.context));
   }

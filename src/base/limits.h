@@ -28,6 +28,8 @@ inline constexpr std::size_t arguments_bytes_max = 16 * mib;
 
 // How far the code of a run may be ahead of the disk.
 inline constexpr std::size_t events_ahead_max = 1024;
+// So many times in a row may a worker tell the code what its closures returned, before it answers.
+inline constexpr unsigned rounds_ahead_max = 100;
 
 // A database that somebody else has locked is waited for so long; that is said after the first
 // part of it.

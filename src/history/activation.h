@@ -77,6 +77,10 @@ struct Activation {
   bool replaying = false;  // the commands are recorded already: run no closure, keep no note
   bool locate = false;  // of a replay: commands say where the code asked for them, which takes long
   std::vector<Job> jobs;
+  // So many rounds more may the worker add to its answer, each to the results of closures that had no
+  // effect and did not throw: what happened next, as long as nothing else happened.
+  unsigned ahead = 0;
+  Time now;                          // of those results
   std::vector<std::string> patches;  // of a replay: the ids that PatchMarked names
 };
 
@@ -90,12 +94,22 @@ struct ClosureEnd {
   Failure failure;  // valid when it did
 };
 
-struct Completion {
-  RunId run;
+// What the code wants next.
+struct Round {
   std::vector<Command> commands;
   // Closures started by these very commands that ended without a host effect: scheduled, started
   // and completed in one commit.
   std::vector<ClosureEnd> closures;
+};
+
+struct Completion {
+  RunId run;
+  std::vector<Command> commands;
+  std::vector<ClosureEnd> closures;
+  // As far as Activation::ahead allows: each is the answer to the results of the closures of the
+  // round before, which have been told to the code already, in their order, as of the activation's
+  // `now`.
+  std::vector<Round> more;
 };
 
 }  // namespace agentcmd::history

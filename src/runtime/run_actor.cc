@@ -262,10 +262,21 @@ RunActor::Turn RunActor::begin_turn(Details details, std::vector<Job> unseen) {
   return turn;
 }
 
-// Adds what the code's answer leads to. Returns the running attempts that nobody waits for any
-// more.
-std::vector<StepKey> RunActor::answer(Turn& turn, const Completion& completion) {
-  auto decision = engine::decide(state_, completion.commands,
+// Adds what the code's answer leads to, round by round; the closures of the last one stay in
+// `completion`. Returns the running attempts that nobody waits for any more.
+std::vector<StepKey> RunActor::answer(Turn& turn, Completion& completion) {
+  auto stop = decide(turn, completion.commands);
+  for (auto& round : std::exchange(completion.more, {})) {
+    std::ranges::move(apply(turn.at, ends_of(completion.closures)),
+                      std::back_inserter(turn.events));
+    std::ranges::move(decide(turn, round.commands), std::back_inserter(stop));
+    completion.closures = std::move(round.closures);
+  }
+  return stop;
+}
+
+std::vector<StepKey> RunActor::decide(Turn& turn, const std::vector<history::Command>& commands) {
+  auto decision = engine::decide(state_, commands,
                                  [this](const std::string& type) { return take_slot(type); });
   for (auto& event : engine::number(state_, turn.at, std::move(decision.details))) {
     state_.apply(event);
@@ -287,7 +298,7 @@ Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
   auto current = begin_turn(std::move(details), std::move(unseen));
   std::optional<Completion> completion;
   if (!current.jobs.empty() && !ending_) {
-    completion = co_await activate(current.jobs);
+    completion = co_await activate(current.jobs, current.at);
     if (!completion) co_return co_await end_paused(std::move(current.details));
   }
   Batch batch;
@@ -313,12 +324,12 @@ Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
     current = begin_turn(std::move(ends), {});
     completion.reset();
     if (current.jobs.empty()) continue;  // all of them threw, and are tried again later
-    completion = co_await try_activate(current.jobs);
+    completion = co_await try_activate(current.jobs, current.at);
     if (!completion) {
       // The context is gone. All that the code has seen must be on disk for its replay.
       const auto flushed = co_await flush(std::exchange(batch, {}));
       if (!flushed) co_return flushed;
-      completion = co_await activate(current.jobs);
+      completion = co_await activate(current.jobs, current.at);
       if (!completion) co_return co_await end_paused(std::move(current.details));
     } else if (commit_ && commit_->appended) {
       const auto ended = co_await end_commit();

@@ -113,7 +113,8 @@ class RunActor final : public steps::StepHost {
   Task<Result<void>> take_inbox();
   Task<Result<void>> turn(Details details, std::vector<history::Job> unseen);
   Turn begin_turn(Details details, std::vector<history::Job> unseen);
-  std::vector<history::StepKey> answer(Turn& turn, const history::Completion& completion);
+  std::vector<history::StepKey> answer(Turn& turn, history::Completion& completion);
+  std::vector<history::StepKey> decide(Turn& turn, const std::vector<history::Command>& commands);
   // What one commit writes, and the running attempts that it leaves nobody to wait for.
   struct Batch {
     std::vector<history::Event> events;
@@ -157,8 +158,10 @@ class RunActor final : public steps::StepHost {
 
   // --- run_code.cc: talking to the code.
   // The answer, or nothing: then pause_ says why the code cannot go on.
-  Task<std::optional<history::Completion>> activate(std::vector<history::Job> jobs);
-  Task<std::optional<history::Completion>> try_activate(std::vector<history::Job> jobs);
+  Task<std::optional<history::Completion>> activate(std::vector<history::Job> jobs, Time now);
+  Task<std::optional<history::Completion>> try_activate(std::vector<history::Job> jobs,
+                                                          Time now);
+  history::Activation activation(std::vector<history::Job> jobs, Time now) const;
   Task<bool> ensure_warm();
   Task<bool> replay();
   bool cannot_go_on(history::RunPaused why);

@@ -69,11 +69,20 @@ bool RunActor::cannot_go_on(RunPaused why) {
   return false;
 }
 
-Task<std::optional<Completion>> RunActor::activate(std::vector<Job> jobs) {
+// The code runs ahead where nothing but the results of its own closures can be next; a memo has
+// results of another run.
+Activation RunActor::activation(std::vector<Job> jobs, Time now) const {
+  return {.run = run_,
+          .code_hash = state_.code_hash,
+          .jobs = std::move(jobs),
+          .ahead = state_.memo.empty() ? limits::rounds_ahead_max : 0,
+          .now = now};
+}
+
+Task<std::optional<Completion>> RunActor::activate(std::vector<Job> jobs, Time now) {
   while (true) {
     if (!co_await ensure_warm()) co_return std::nullopt;
-    Activation activation{.run = run_, .code_hash = state_.code_hash, .jobs = jobs};
-    auto outcome = co_await services_.workers.activate(std::move(activation));
+    auto outcome = co_await services_.workers.activate(activation(jobs, now));
     if (!outcome) {
       cannot_go_on({.reason = "code", .message = outcome.error().message, .detail = {"{}"}});
       co_return std::nullopt;
@@ -101,10 +110,9 @@ Task<std::optional<Completion>> RunActor::activate(std::vector<Job> jobs) {
 
 // As activate(), for jobs whose history is still on its way to the disk: no replay is possible yet,
 // so where the context is gone the caller tells them again later.
-Task<std::optional<Completion>> RunActor::try_activate(std::vector<Job> jobs) {
+Task<std::optional<Completion>> RunActor::try_activate(std::vector<Job> jobs, Time now) {
   if (warm_generation_ != services_.workers.generation()) co_return std::nullopt;
-  Activation activation{.run = run_, .code_hash = state_.code_hash, .jobs = std::move(jobs)};
-  auto outcome = co_await services_.workers.activate(std::move(activation));
+  auto outcome = co_await services_.workers.activate(activation(std::move(jobs), now));
   if (outcome) {
     if (auto* completion = std::get_if<Completion>(&*outcome)) co_return std::move(*completion);
   }

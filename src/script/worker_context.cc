@@ -23,12 +23,30 @@ std::string wrapped(const std::string& source) {
   return text;
 }
 
-constexpr std::array method_names{"load",           "describe",   "deliver", "beginClosure",
-                                  "effectAnswered", "usePatches", "query"};
+constexpr std::array method_names{"load", "describe", "deliver", "settle", "beginClosure", "effectAnswered", "usePatches", "query"};
 
 void remove_global(JSGlobalContextRef context, const char* name) {
   const JsString key(name);
   JSObjectDeleteProperty(context, JSContextGetGlobalObject(context), key.get(), nullptr);
+}
+
+// What workflow code can reach of the SDK's context through the SDK's functions and objects: changed
+// by one run, it would be changed for all.
+constexpr std::string_view freeze_intrinsics = R"((function () {
+  const found = [Object, Function, Array, Promise, Map, Set, WeakMap, WeakSet, RegExp, Symbol, String, Number, Boolean,
+    Error, Iterator, (async () => {}).constructor, (function* () {}).constructor, (async function* () {}).constructor];
+  for (const intrinsic of found) {
+    for (const object of [intrinsic, intrinsic.prototype]) if (object) Object.freeze(object);
+  }
+})())";
+
+JSValueRef evaluate(JSContextRef context, const JsScript& script) {
+  JSValueRef exception = nullptr;
+  JSValueRef value = JSScriptEvaluate(context, script.get(), nullptr, &exception);
+  if (exception != nullptr) {
+    throw Fault("sdk.js cannot be evaluated: " + to_utf8(context, exception));
+  }
+  return value;
 }
 
 JSObjectRef as_function(JSContextRef context, JSValueRef value) {
@@ -50,42 +68,47 @@ const SourceMap& Code::map() {
   return *map_;
 }
 
-BareContext make_bare_context(Vm& vm) {
-  BareContext bare{.context = JSGlobalContextCreateInGroup(vm.group, nullptr)};
+JSGlobalContextRef make_bare_context(JSContextGroupRef group) {
+  const auto context = JSGlobalContextCreateInGroup(group, nullptr);
   // Strings are not run as code, and nothing tells when memory is collected.
   const JsString refused(
       "code from strings (eval, new Function) is not available in workflow code");
-  JSGlobalContextSetEvalEnabled(bare.context, false, refused.get());
+  JSGlobalContextSetEvalEnabled(context, false, refused.get());
   for (const char* name : {"WebAssembly", "SharedArrayBuffer", "WeakRef", "FinalizationRegistry"}) {
-    remove_global(bare.context, name);
+    remove_global(context, name);
   }
-  JSValueRef exception = nullptr;
-  JSValueRef value = JSScriptEvaluate(bare.context, vm.sdk.get(), nullptr, &exception);
-  if (exception != nullptr) {
-    throw Fault("sdk.js cannot be evaluated: " + to_utf8(bare.context, exception));
-  }
-  bare.create_sdk = as_function(bare.context, value);
-  if (bare.create_sdk == nullptr) throw Fault("sdk.js does not give a function");
-  JSValueProtect(bare.context, bare.create_sdk);
-  return bare;
+  return context;
 }
 
-RunContext::RunContext(Vm& vm, BareContext bare, Code& code, ContextPort& port)
-    : vm_(vm), context_(bare.context), create_sdk_(bare.create_sdk), code_(code), port_(port) {
+void load_sdk(Vm& vm, const std::string& source) {
+  std::string error;
+  const JsScript script(vm.group, sdk_source, source, error);
+  if (!error.empty()) throw Fault("sdk.js cannot be parsed: " + error);
+  vm.sdk_context = make_bare_context(vm.group);
+  vm.create_sdk = as_function(vm.sdk_context, evaluate(vm.sdk_context, script));
+  if (vm.create_sdk == nullptr) throw Fault("sdk.js does not give a function");
+  JSValueProtect(vm.sdk_context, vm.create_sdk);
+  const JsScript freeze(vm.group, "agentcmd:freeze", std::string(freeze_intrinsics), error);
+  evaluate(vm.sdk_context, freeze);
+}
+
+RunContext::RunContext(Vm& vm, JSGlobalContextRef context, Code& code, ContextPort& port)
+    : vm_(vm), context_(context), code_(code), port_(port) {
   make_sdk();
 }
 
 RunContext::~RunContext() {
   dead_ = true;
-  JSValueUnprotect(context_, create_sdk_);
   if (sdk_ != nullptr) JSValueUnprotect(context_, sdk_);
   JSGlobalContextRelease(context_);
 }
 
 void RunContext::make_sdk() {
-  JSValueRef host = make_host(context_, *this);
+  const std::array<JSValueRef, 2> arguments{make_host(context_, *this),
+                                            JSContextGetGlobalObject(context_)};
   JSValueRef exception = nullptr;
-  JSValueRef value = JSObjectCallAsFunction(context_, create_sdk_, nullptr, 1, &host, &exception);
+  JSValueRef value = JSObjectCallAsFunction(vm_.sdk_context, vm_.create_sdk, nullptr,
+                                            arguments.size(), arguments.data(), &exception);
   if (exception != nullptr) throw Fault("createSdk failed: " + to_utf8(context_, exception));
   if (!JSValueIsObject(context_, value)) throw Fault("createSdk gave no object");
   sdk_ = JSValueToObject(context_, value, nullptr);
@@ -190,6 +213,11 @@ void RunContext::deliver(const std::string& job, Replaying replaying) {
   invoke_trusted(m_deliver,
                  {make_string(context_, job), JSValueMakeBoolean(context_, replaying.replaying),
                   JSValueMakeBoolean(context_, replaying.locating)});
+}
+
+void RunContext::settle(std::int64_t at, const std::string& key, const std::string& output) {
+  invoke_trusted(m_settle, {JSValueMakeNumber(context_, static_cast<double>(at)),
+                            make_string(context_, key), make_string(context_, output)});
 }
 
 void RunContext::begin_closure(const std::string& key) {

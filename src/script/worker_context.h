@@ -84,22 +84,21 @@ class ContextPort {
 struct Vm {
   JSContextGroupRef group = nullptr;
   Watchdog* watchdog = nullptr;
-  JsScript sdk;
-};
-
-// A context in which nothing but the SDK was evaluated. `create_sdk` is protected from collection
-// by the context's global object.
-struct BareContext {
-  JSGlobalContextRef context = nullptr;
+  // The SDK's own context, and the function in it that makes the SDK of a run.
+  JSGlobalContextRef sdk_context = nullptr;
   JSObjectRef create_sdk = nullptr;
 };
-// Throws Fault when sdk.js does not give a function.
-BareContext make_bare_context(Vm& vm);
+
+// Evaluates sdk.js for all runs. Throws Fault when it does not give a function.
+void load_sdk(Vm& vm, const std::string& source);
+
+// A context in which nothing was evaluated.
+JSGlobalContextRef make_bare_context(JSContextGroupRef group);
 
 class RunContext {
  public:
   // Takes the context over.
-  RunContext(Vm& vm, BareContext bare, Code& code, ContextPort& port);
+  RunContext(Vm& vm, JSGlobalContextRef context, Code& code, ContextPort& port);
   ~RunContext();
   RunContext(const RunContext&) = delete;
   RunContext& operator=(const RunContext&) = delete;
@@ -109,6 +108,7 @@ class RunContext {
   std::string describe();
   // These throw CodeStopped; an exception that leaves the SDK is one, too ("error").
   void deliver(const std::string& job, Replaying replaying);
+  void settle(std::int64_t at, const std::string& key, const std::string& output);
   void begin_closure(const std::string& key);
   void effect_answered(std::uint32_t id, bool ok, const std::string& json);
   // `ids`: JSON text of those that the history marks; before the jobs of a replay.
@@ -129,6 +129,7 @@ class RunContext {
     m_load,
     m_describe,
     m_deliver,
+    m_settle,
     m_begin,
     m_answered,
     m_use_patches,
@@ -146,7 +147,6 @@ class RunContext {
 
   Vm& vm_;
   JSGlobalContextRef context_;
-  JSObjectRef create_sdk_;
   Code& code_;
   ContextPort& port_;
   JSObjectRef sdk_ = nullptr;

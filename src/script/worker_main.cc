@@ -99,9 +99,7 @@ void run_worker(const Options& options) {
   auto& channel = *std::make_unique<WorkerChannel>(driver_fd).release();
   Vm vm{.group = JSContextGroupCreate()};
   vm.watchdog = std::make_unique<Watchdog>(vm.group, options.limits, channel).release();
-  std::string error;
-  vm.sdk = JsScript(vm.group, sdk_source, sdk, error);
-  if (!error.empty()) throw Fault("sdk.js cannot be parsed: " + error);
+  load_sdk(vm, sdk);
   WorkerProgram program(vm, channel, read_file(options.folder / "analyze.js"));
   program.prepare();
   if (options.sealed) seal_process();

@@ -266,6 +266,21 @@ history::ClosureEnd take_closure(const JsonMembers& json) {
   return end;
 }
 
+history::Round parse_round(const JsonMembers& json) {
+  history::Round round;
+  if (const auto commands = json.find("commands")) {
+    for_each_element(*commands, [&](std::string_view command) {
+      round.commands.push_back(parse_command(JsonMembers(command)));
+    });
+  }
+  if (const auto closures = json.find("closures")) {
+    for_each_element(*closures, [&](std::string_view closure) {
+      round.closures.push_back(take_closure(JsonMembers(closure)));
+    });
+  }
+  return round;
+}
+
 // What is asked for seldom is read as a tree.
 Json parse_frame(std::string_view frame) {
   return parse_trusted(frame, "a message of the workflow worker");
@@ -306,12 +321,10 @@ std::string activate_frame(const history::Activation& activation) {
   std::string frame = R"({"t":"activate")";
   append_member(frame, "run", activation.run.text);
   append_member(frame, "code", activation.code_hash);
-  if (activation.replaying) {
-    fmt::format_to(std::back_inserter(frame), R"(,"replaying":true,"locate":{},"jobs":[)",
-                   activation.locate);
-  } else {
-    frame += R"(,"replaying":false,"jobs":[)";
-  }
+  fmt::format_to(std::back_inserter(frame),
+                 R"(,"replaying":{},"locate":{},"ahead":{},"now":{},"jobs":[)",
+                 activation.replaying, activation.locate, activation.ahead,
+                 to_millis(activation.now));
   bool first = true;
   for (const auto& job : activation.jobs) {
     if (!std::exchange(first, false)) frame += ',';
@@ -346,16 +359,16 @@ std::string query_frame(std::uint64_t id, const history::RunId& run, std::string
 history::Completion parse_completion(std::string_view frame) {
   const JsonMembers members(frame);
   history::Completion completion{.run = {take(members, "run")}, .commands = {}, .closures = {}};
-  if (const auto commands = members.find("commands")) {
-    for_each_element(*commands, [&](std::string_view command) {
-      completion.commands.push_back(parse_command(JsonMembers(command)));
-    });
-  }
-  if (const auto closures = members.find("closures")) {
-    for_each_element(*closures, [&](std::string_view closure) {
-      completion.closures.push_back(take_closure(JsonMembers(closure)));
-    });
-  }
+  bool first = true;
+  for_each_element(members.find("rounds").value_or("[]"), [&](std::string_view element) {
+    auto round = parse_round(JsonMembers(element));
+    if (std::exchange(first, false)) {
+      completion.commands = std::move(round.commands);
+      completion.closures = std::move(round.closures);
+    } else {
+      completion.more.push_back(std::move(round));
+    }
+  });
   return completion;
 }
 

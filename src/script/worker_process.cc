@@ -93,7 +93,12 @@ Result<WorkerProcess> spawn_worker(const std::vector<std::string>& argv) {
   // Runs are short and many: what the optimising compiler makes is kept for code that runs hot (ten
   // times JavaScriptCore's own measure), not made for each run of it anew.
   char optimise_late[] = "JSC_thresholdForOptimizeAfterWarmUp=10000";
-  char* environment[] = {zone, locale, optimise_late, nullptr};
+  // A collection visits the code of all runs, however little there is to collect: not before there
+  // is something.
+  char collect_late[] = "JSC_smallHeapSize=33554432";
+  // The checks of the watchdog are looked for by the code itself, so that no thread has to stop it.
+  char poll[] = "JSC_usePollingTraps=1";
+  char* environment[] = {zone, locale, optimise_late, collect_late, poll, nullptr};
   const int failed = ::posix_spawn(&process.pid, argv.front().c_str(), actions.get(),
                                    attributes.get(), arguments.data(), environment);
   if (failed != 0) {

@@ -38,6 +38,22 @@ void append_element(std::string& list, std::string_view json) {
   }
 }
 
+// The SDK writes the name of a command first.
+bool ends_run(std::string_view command) {
+  return std::ranges::any_of(
+      std::array{R"({"c":"complete")", R"({"c":"fail")", R"({"c":"cancelled")"},
+      [&](std::string_view beginning) { return command.starts_with(beginning); });
+}
+
+std::int64_t integer(std::string_view digits) {
+  std::int64_t value = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), value);
+  return value;
+}
+
+// Other runs wait for this one meanwhile.
+constexpr auto ahead_time_max = std::chrono::milliseconds(5);
+
 std::string failure_json(const CodeThrew& thrown) {
   std::string json = fmt::format(R"({{"name":{},"message":{},"stack":{})", quote(thrown.name),
                                  quote(thrown.message), quote(thrown.stack));
@@ -61,7 +77,7 @@ WorkerProgram::WorkerProgram(Vm& vm, WorkerChannel& channel, std::string analyze
 WorkerProgram::~WorkerProgram() = default;
 
 void WorkerProgram::prepare() {
-  spare_ = make_bare_context(vm_);
+  spare_ = make_bare_context(vm_.group);
   vm_.watchdog->end();  // what is there already is no run's
   channel_.send(R"({"t":"ready"})");
 }
@@ -97,8 +113,9 @@ Code& WorkerProgram::find_code(std::string_view id) {
 }
 
 std::unique_ptr<RunContext> WorkerProgram::make_context(Code& code) {
-  const auto bare = spare_ ? *std::exchange(spare_, std::nullopt) : make_bare_context(vm_);
-  return std::make_unique<RunContext>(vm_, bare, code, *this);
+  const auto context =
+      spare_ != nullptr ? std::exchange(spare_, nullptr) : make_bare_context(vm_.group);
+  return std::make_unique<RunContext>(vm_, context, code, *this);
 }
 
 void WorkerProgram::describe(std::string_view frame) {
@@ -241,19 +258,54 @@ void WorkerProgram::apply(Run& run, std::string_view frame) {
     run.context->deliver(text, replaying);
   });
   if (!replaying.replaying) {
-    answer_.beginning_closures = true;
-    for (const auto& key : std::exchange(run.closures, {})) run.context->begin_closure(key);
+    begin_closures(run);
+    run_ahead(run, frame);
   }
   if (!answer_.sent) send_completion();
+}
+
+void WorkerProgram::begin_closures(Run& run) {
+  answer_.beginning_closures = true;
+  for (const auto& key : std::exchange(run.closures, {})) {
+    ++answer_.begun;
+    run.context->begin_closure(key);
+  }
+  answer_.beginning_closures = false;
+}
+
+// What closures without effects returned is all that the driver would tell the code next, so the code
+// is told of it here, without the way there and back.
+void WorkerProgram::run_ahead(Run& run, std::string_view frame) {
+  const auto until = std::chrono::steady_clock::now() + ahead_time_max;
+  const auto at = integer(member(frame, "now"));
+  for (auto rounds = integer(member(frame, "ahead")); rounds > 0; --rounds) {
+    // A closure that goes on may ask for an effect, of a step that the driver does not know yet.
+    const bool may_go_on = !answer_.sent && !answer_.over && !answer_.stays &&
+                           !answer_.closures.empty() && answer_.begun == answer_.ended &&
+                           std::chrono::steady_clock::now() < until;
+    if (!may_go_on) return;
+    const auto ended = fmt::format("[{}]", answer_.closures);
+    end_round(run);
+    for_each_element(ended, [&](std::string_view end) {
+      run.context->settle(at, unquote(member(end, "key")), unquote(member(end, "output")));
+    });
+    begin_closures(run);
+  }
+}
+
+void WorkerProgram::end_round(Run& run) {
+  answer_.rounds += fmt::format(R"({}{{"commands":[{}],"closures":[{}]}})",
+                                answer_.rounds.empty() ? "" : ",", run.commands, answer_.closures);
+  run.commands.clear();
+  answer_.closures.clear();
 }
 
 void WorkerProgram::send_completion() {
   Run& run = *answer_.run;
   answer_.sent = true;
-  channel_.send(
-      fmt::format(R"({{"t":"completion","run":{},"commands":[{}],"closures":[{}],"heap":{}}})",
-                  run.id, run.commands, answer_.closures, run.heap));
-  run.commands.clear();
+  end_round(run);
+  channel_.send(fmt::format(R"({{"t":"completion","run":{},"rounds":[{}],"heap":{}}})", run.id,
+                            answer_.rounds, run.heap));
 }
 
 void WorkerProgram::stop_run(const std::string& id, const CodeStopped& stop) {
@@ -308,11 +360,16 @@ void WorkerProgram::answer_effect(std::string_view frame) {
 
 void WorkerProgram::command(std::string_view json, std::string closure) {
   append_element(current_->commands, json);
+  answer_.over = answer_.over || ends_run(json);
   if (!closure.empty()) current_->closures.push_back(std::move(closure));
 }
 
 void WorkerProgram::closure_ended(std::string_view json) {
-  if (answer_.run != nullptr && !answer_.sent) return append_element(answer_.closures, json);
+  if (answer_.run != nullptr && !answer_.sent) {
+    ++answer_.ended;
+    answer_.stays = answer_.stays || !find_member(json, "output") || find_member(json, "probe");
+    return append_element(answer_.closures, json);
+  }
   std::string rest;
   append_element(rest, json.substr(1));
   channel_.send(fmt::format(R"({{"t":"closure","run":{},{})", current_->id, rest));

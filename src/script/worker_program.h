@@ -41,7 +41,12 @@ class WorkerProgram final : public ContextPort {
     Run* run = nullptr;
     bool beginning_closures = false;  // all jobs are applied
     bool sent = false;
+    bool over = false;      // the code has said how the run ends
+    bool stays = false;     // a closure threw, or was a probe: what follows is not for us to say
+    std::size_t begun = 0;  // closures
+    std::size_t ended = 0;
     std::string closures;
+    std::string rounds;  // before the one that is being made
   };
   struct PendingEffect {
     std::string run;
@@ -54,6 +59,9 @@ class WorkerProgram final : public ContextPort {
   void check(std::string_view frame);
   void activate(std::string_view frame);
   void apply(Run& run, std::string_view frame);
+  void begin_closures(Run& run);
+  void run_ahead(Run& run, std::string_view frame);
+  void end_round(Run& run);
   void query(std::string_view frame);
   void answer_effect(std::string_view frame);
   void evict(std::string_view frame);
@@ -79,7 +87,7 @@ class WorkerProgram final : public ContextPort {
   WorkerChannel& channel_;
   const std::string analyze_;
   std::optional<JsScript> analyze_script_;
-  std::optional<BareContext> spare_;
+  JSGlobalContextRef spare_ = nullptr;
   std::unordered_map<std::string, std::unique_ptr<Code>> codes_;
   std::unordered_map<std::string, Run> runs_;
   std::unordered_map<std::uint64_t, PendingEffect> effects_;

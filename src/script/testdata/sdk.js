@@ -1,5 +1,6 @@
 // The smallest thing that keeps to Sdk of sdk/src/host.d.ts: for tests of the worker alone.
-(function createSdk(host) {
+(function createSdk(host, globalThis) {
+  const { Promise, Error, JSON } = globalThis;
   let workflow;
   let now = 0;
   const pending = new Map();  // key -> {resolve, reject}
