@@ -49,6 +49,13 @@ inline constexpr std::size_t shown_tail_bytes = mib;
 // out then.
 inline constexpr std::size_t unread_output_bytes_max = 4 * mib;
 
+// What a snapshot of a run's files takes in of each file that is changed or new, and of all of
+// them together; larger ones are left out, and that is said.
+inline constexpr std::size_t snapshot_file_bytes_max = 64 * mib;
+inline constexpr std::size_t snapshot_bytes_max = 1024 * mib;
+// So many of them are named.
+inline constexpr std::size_t snapshot_left_out_named_max = 20;
+
 // One frame between driver and workflow worker.
 inline constexpr std::size_t worker_frame_bytes_max = 256 * mib;
 // A worker that has not answered for so long is killed.
@@ -105,6 +112,7 @@ inline constexpr std::size_t forgotten_at_once_max = 64;
 static_assert(inline_payload_max < commit_bytes_max);
 static_assert(arguments_bytes_max < payload_bytes_max);
 static_assert(payload_bytes_max < worker_frame_bytes_max);
+static_assert(snapshot_file_bytes_max < snapshot_bytes_max);
 static_assert(result_stream_bytes_max < spool_bytes_max);
 
 }  // namespace agentcmd::limits

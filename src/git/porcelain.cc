@@ -152,6 +152,26 @@ Diffstat parse_numstat(std::string_view text) {
   return total;
 }
 
+std::vector<FileChange> parse_file_changes(std::string_view text) {
+  std::vector<FileChange> changes;
+  Records records("diff", text);
+  while (!records.empty()) {
+    const auto record = records.next();
+    const auto first = record.find('\t');
+    const auto second = first == std::string_view::npos ? first : record.find('\t', first + 1);
+    if (second == std::string_view::npos) unreadable("diff", record);
+    FileChange change{.path = std::string(record.substr(second + 1)),
+                      .binary = record.starts_with('-')};
+    if (!change.binary) {
+      change.insertions = number_from<std::int64_t>("diff", record.substr(0, first));
+      change.deletions =
+          number_from<std::int64_t>("diff", record.substr(first + 1, second - first - 1));
+    }
+    changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
 std::string to_string(const Diffstat& diffstat) {
   if (diffstat.files == 0) return "no changes";
   const auto counted = [](std::int64_t count, std::string_view noun) {

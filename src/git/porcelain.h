@@ -47,6 +47,17 @@ struct Diffstat {
 // `git diff --numstat -z`; a binary file counts as a file without lines.
 Diffstat parse_numstat(std::string_view text);
 
+struct FileChange {
+  std::string path;
+  std::int64_t insertions = 0;
+  std::int64_t deletions = 0;
+  bool binary = false;  // then it has no lines
+  bool operator==(const FileChange&) const = default;
+};
+
+// `git diff --numstat --no-renames -z`
+std::vector<FileChange> parse_file_changes(std::string_view text);
+
 // "3 files changed, 10 insertions(+), 2 deletions(-)", or "no changes".
 std::string to_string(const Diffstat& diffstat);
 

@@ -117,6 +117,7 @@ Task<Result<process::CommandResult>> run_git(Repository repository, std::vector<
     spec.env["GIT_CEILING_DIRECTORIES"] = std::move(folder);
   }
   if (options.access == Access::read) spec.env["GIT_OPTIONAL_LOCKS"] = "0";
+  for (const auto& [name, value] : options.env) spec.env[name] = value;
   spec.input = std::move(options.input);
   spec.timeout = options.timeout.value_or(repository.timeout);
   co_return co_await process::run_command(repository.executor, std::move(spec));

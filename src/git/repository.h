@@ -33,6 +33,7 @@ struct GitOptions {
   Access access = Access::read;
   std::string input;
   std::optional<std::chrono::milliseconds> timeout = std::nullopt;  // the repository's without
+  std::map<std::string, std::string> env = {};                      // beside what is always set
 };
 
 // Runs `git ARGS` in the repository's folder. A non-zero exit is a result. not_found when the

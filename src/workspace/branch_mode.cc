@@ -62,6 +62,25 @@ Task<Result<Record>> plan_switch(Site site, WorkspaceRequest request) {
   co_return record;
 }
 
+// A run that has left changes of its own in the checkout has left its record open with them.
+Task<Result<Record>> adopt_or_plan(Site site, WorkspaceRequest request) {
+  auto former = co_await former_record(site, request);
+  if (!former) co_return co_await plan_switch(site, std::move(request));
+  if (former->stage == Stage::done) {
+    const auto was = former->workspace;
+    request.branch = was.branch;
+    auto planned = co_await plan_switch(site, std::move(request));
+    if (planned && !was.base_commit.empty()) {
+      planned->workspace.base = was.base;
+      planned->workspace.base_commit = was.base_commit;
+    }
+    co_return planned;
+  }
+  former->workspace.id = workspace_id(request.run, request.key);
+  former->stage = Stage::begun;
+  co_return *std::move(former);
+}
+
 Task<Result<void>> switch_to(Site site, Workspace workspace) {
   const auto there = co_await git::is_on_branch(site.repository(), workspace.branch);
   if (!there) co_return tl::unexpected(there.error());
@@ -161,12 +180,13 @@ FinalizeReport stays(FinalizeReport report, const Workspace& workspace, std::str
 Task<Result<Workspace>> setup_branch(Site site, WorkspaceRequest request) {
   auto record = co_await open_record(site, workspace_id(request.run, request.key), Mode::branch);
   if (!record) {
-    auto planned = co_await plan_switch(site, std::move(request));
+    auto planned = co_await adopt_or_plan(site, request);
     if (!planned) co_return tl::unexpected(planned.error());
     record = std::move(*planned);
     auto written = co_await write_record(site.pool, site.layout.common_dir, *record);
     if (!written) co_return tl::unexpected(written.error());
   }
+  if (auto told = co_await hand_over(site, request); !told) co_return tl::unexpected(told.error());
   const auto workspace = record->workspace;
   if (record->stage != Stage::begun) co_return workspace;
   if (auto switched = co_await switch_to(site, workspace); !switched) {

@@ -35,6 +35,19 @@ struct BranchPlan {
 };
 Task<Result<BranchPlan>> plan_branch(Site site, WorkspaceRequest request);
 
+// The record of the workspace that request.former->adopt names, if it is of this mode.
+Task<std::optional<Record>> former_record(Site site, WorkspaceRequest request);
+
+// Says in the former run's record that this one goes on in its workspace.
+Task<Result<void>> hand_over(Site site, WorkspaceRequest request);
+
+// The first branch "<stem>-fork-N" that there is none of.
+Task<Result<std::string>> free_fork_branch(Site site, std::string stem);
+
+// Puts record.restore into the worktree, if it is set. Of an adopted one, what is there now is kept
+// as a snapshot of the run, of the step "before retry".
+Task<Result<void>> restore_former(Site site, Record record, WorkspaceRequest request);
+
 // An open record of this workspace in this mode, if there is one.
 Task<std::optional<Record>> open_record(Site site, std::string id, Mode mode);
 

@@ -35,6 +35,14 @@ std::string default_branch(std::string_view run_name, std::string_view run) {
   return "agentcmd/" + slug(run_name) + "-" + std::string(run.substr(0, run_bytes_shown));
 }
 
+std::string fork_stem(std::string_view branch) {
+  const auto end = branch.find_last_not_of("0123456789");
+  const auto stem = branch.substr(0, end == std::string_view::npos ? 0 : end + 1);
+  constexpr std::string_view mark = "-fork-";
+  if (stem.size() == branch.size() || !stem.ends_with(mark)) return std::string(branch);
+  return std::string(stem.substr(0, stem.size() - mark.size()));
+}
+
 std::string folder_name(std::string_view branch) {
   std::string name;
   for (std::size_t i = 0; i < branch.size(); ++i) {

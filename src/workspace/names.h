@@ -12,6 +12,9 @@ std::string slug(std::string_view text);
 // "agentcmd/add-login-r4k2m9xq"
 std::string default_branch(std::string_view run_name, std::string_view run);
 
+// What the numbers of its forks are put behind: "feat" of "feat" and of its fork "feat-fork-2".
+std::string fork_stem(std::string_view branch);
+
 // As the name of one folder: "feat/x" becomes "feat-x", ".." "--", a leading dot or dash "_".
 std::string folder_name(std::string_view branch);
 

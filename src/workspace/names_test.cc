@@ -17,6 +17,14 @@ TEST(DefaultBranch, NamesTheRun) {
   EXPECT_EQ(default_branch("Add Login", "r4k2m9xqabcd"), "agentcmd/add-login-r4k2m9xq");
 }
 
+TEST(ForkStem, IsTheBranchWithoutTheNumberOfAFork) {
+  EXPECT_EQ(fork_stem("feat/x"), "feat/x");
+  EXPECT_EQ(fork_stem("feat/x-fork-12"), "feat/x");
+  EXPECT_EQ(fork_stem("feat/x-fork-"), "feat/x-fork-");
+  EXPECT_EQ(fork_stem("release-2"), "release-2");
+  EXPECT_EQ(fork_stem("12"), "12");
+}
+
 TEST(FolderName, IsOneVisibleFolder) {
   EXPECT_EQ(folder_name("feat/login/x"), "feat-login-x");
   EXPECT_EQ(folder_name(".."), "_-");

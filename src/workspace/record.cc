@@ -61,6 +61,7 @@ std::string encode(const Record& record) {
     json["carried"].push_back(
         {{"pathSha256", file.path_sha256}, {"fingerprint", file.fingerprint}});
   }
+  if (!record.restore.empty()) json["restore"] = record.restore;
   if (record.report) json["report"] = to_json(*record.report);
   return to_pretty_text(json) + "\n";
 }
@@ -79,6 +80,7 @@ Record decode(const Json& json, const std::string& what) {
       record.carried.push_back({string_or(file, "pathSha256"), string_or(file, "fingerprint")});
     }
   }
+  record.restore = string_or(json, "restore");
   if (json.contains("report")) record.report = report_from_json(json["report"]);
   return record;
 }

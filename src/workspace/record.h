@@ -27,6 +27,7 @@ struct Record {
   Stage stage = Stage::begun;
   Workspace workspace;
   std::vector<CarriedFile> carried;
+  std::string restore;  // commit of the snapshot that is still to be put into the worktree
   std::optional<FinalizeReport> report;
 };
 

@@ -27,6 +27,20 @@ enum class Mode { stay, branch, worktree };
 std::string_view to_string(Mode mode);
 Result<Mode> mode_from(std::string_view name);
 
+// What a fork or a retry of another run begins with (mode worktree; `run` also in mode branch).
+struct FormerWork {
+  // Commit of a snapshot (snapshot.h): the worktree gets its files and its HEAD.
+  std::string snapshot;
+  // Id of a workspace that this run goes on in, as it is or as in `snapshot`. Where nothing is left
+  // of it, its branch is gone on with.
+  std::string adopt;
+  // Without `adopt`: the worktree is a new one, on a new branch: `stem` with "-fork-" and the first
+  // number that is free. `base_commit` (empty: HEAD of the snapshot) is where the work began.
+  std::string stem;
+  std::string base;
+  std::string base_commit;
+};
+
 struct WorkspaceRequest {
   std::filesystem::path project;
   std::string run;
@@ -36,6 +50,7 @@ struct WorkspaceRequest {
   std::string branch;         // empty: worktree_name, else agentcmd/<run name>-<run>
   std::string base;           // where a new branch starts; empty: what is checked out
   std::string worktree_name;  // of the folder; empty: the branch
+  std::optional<FormerWork> former;
   // The whole environment of the project's set-up command; without it ours.
   std::optional<std::map<std::string, std::string>> env;
 };

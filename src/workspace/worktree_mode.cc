@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "git/probe.h"
+#include "git/trees.h"
 #include "process/unique_fd.h"
 #include "workspace/fresh_worktree.h"
 #include "workspace/modes.h"
@@ -73,7 +74,42 @@ Task<Result<void>> check_branch_is_free(Site site, std::string branch) {
   co_return Result<void>{};
 }
 
+// True when `path` is a working tree by itself. Without its .git, git would find the checkout
+// around it.
+Task<bool> is_intact(git::Repository worktree) {
+  const auto layout = co_await git::find_repository(worktree);
+  if (!layout) co_return false;
+  std::error_code ignored;
+  co_return fs::equivalent(layout->top_level, worktree.path, ignored);
+}
+
+// A fork begins where HEAD was, on a branch of its own.
+Task<Result<WorkspaceRequest>> plan_fork(Site site, WorkspaceRequest request) {
+  const auto& former = *request.former;
+  const auto head = co_await git::parent_of(site.repository(), former.snapshot);
+  if (!head) co_return tl::unexpected(head.error());
+  if (!*head) {
+    co_return fail(ErrorCode::failed_precondition,
+                   fmt::format("the snapshot {} is gone from the repository, or was taken before "
+                               "its first commit",
+                               former.snapshot));
+  }
+  auto branch = co_await free_fork_branch(site, former.stem);
+  if (!branch) co_return tl::unexpected(branch.error());
+  request.branch = *std::move(branch);
+  request.worktree_name.clear();
+  request.base = former.base_commit.empty() ? **head : former.base_commit;
+  co_return request;
+}
+
 Task<Result<Record>> plan_worktree(Site site, WorkspaceRequest request) {
+  const auto former = request.former.value_or(FormerWork{});
+  const bool is_fork = !former.snapshot.empty() && former.adopt.empty();
+  if (is_fork) {
+    auto fork = co_await plan_fork(site, request);
+    if (!fork) co_return tl::unexpected(fork.error());
+    request = *std::move(fork);
+  }
   const auto plan = co_await plan_branch(site, request);
   if (!plan) co_return tl::unexpected(plan.error());
   if (plan->exists) {
@@ -99,7 +135,32 @@ Task<Result<Record>> plan_worktree(Site site, WorkspaceRequest request) {
   workspace.original_commit = *plan->head.commit;
   workspace.base = plan->base;
   workspace.base_commit = plan->base_commit;
+  if (is_fork && !former.base.empty()) workspace.base = former.base;
+  record.restore = former.snapshot;
   co_return record;
+}
+
+// The worktree of the former run, where it still stands. Where only its branch is left, a new
+// worktree is planned for that.
+Task<Result<Record>> adopt_or_plan(Site site, WorkspaceRequest request) {
+  auto former = co_await former_record(site, request);
+  if (!former) co_return co_await plan_worktree(site, std::move(request));
+  const auto was = former->workspace;
+  if (!co_await is_intact({site.executor, *was.worktree_path})) {
+    request.branch = was.branch;
+    request.worktree_name.clear();
+    auto planned = co_await plan_worktree(site, std::move(request));
+    if (planned && !was.base_commit.empty()) {
+      planned->workspace.base = was.base;
+      planned->workspace.base_commit = was.base_commit;
+    }
+    co_return planned;
+  }
+  former->workspace.id = workspace_id(request.run, request.key);
+  former->report.reset();
+  if (former->stage != Stage::begun) former->stage = Stage::ready;
+  former->restore = request.former->snapshot;
+  co_return *std::move(former);
 }
 
 Task<Result<void>> create_worktree(Site site, Workspace workspace) {
@@ -137,12 +198,14 @@ Task<Result<Record>> begin_worktree(Site site, WorkspaceRequest request) {
                                shell_quoted(record->workspace.branch)));
   }
   if (!record) {
-    auto planned = co_await plan_worktree(site, request);
+    auto planned = co_await adopt_or_plan(site, request);
     if (!planned) co_return tl::unexpected(planned.error());
     record = std::move(*planned);
     auto written = co_await write_record(site.pool, site.layout.common_dir, *record);
     if (!written) co_return tl::unexpected(written.error());
   }
+  if (auto told = co_await hand_over(site, request); !told) co_return tl::unexpected(told.error());
+  if (record->stage != Stage::begun) co_return std::move(*record);
   if (auto created = co_await create_worktree(site, record->workspace); !created) {
     co_return tl::unexpected(created.error());
   }
@@ -265,25 +328,39 @@ Task<bool> is_intact(git::Repository worktree) {
   co_return fs::equivalent(layout->top_level, worktree.path, ignored);
 }
 
-Task<Result<Workspace>> setup_worktree(Site site, WorkspaceRequest request) {
-  auto env = request.env;
-  auto record = co_await begin_worktree(site, std::move(request));
-  if (!record) co_return tl::unexpected(record.error());
-  const auto workspace = record->workspace;
-  if (record->stage != Stage::begun) co_return workspace;
+namespace {
 
+// The set-up command finds the files as they were, and what it changes of them is put back.
+Task<Result<void>> make_ready(Site site, Record record, WorkspaceRequest request) {
+  const auto& workspace = record.workspace;
+  auto restored = co_await restore_former(site, record, request);
+  if (!restored || record.stage != Stage::begun) co_return restored;
   // The project may be a folder that its repository does not have.
   fs::create_directories(workspace.working_dir);
   auto fit =
-      co_await make_fit_to_work(site.executor, site.pool, site.layout, workspace, std::move(env));
-  if (!fit) {
-    fit.error().message += fmt::format(
+      co_await make_fit_to_work(site.executor, site.pool, site.layout, workspace, request.env);
+  if (!fit) co_return fit;
+  co_return co_await restore_former(site, record, request);
+}
+
+}  // namespace
+
+Task<Result<Workspace>> setup_worktree(Site site, WorkspaceRequest request) {
+  auto record = co_await begin_worktree(site, request);
+  if (!record) co_return tl::unexpected(record.error());
+  const auto workspace = record->workspace;
+  if (record->stage != Stage::begun && record->restore.empty()) co_return workspace;
+
+  auto ready = co_await make_ready(site, *record, std::move(request));
+  if (!ready) {
+    ready.error().message += fmt::format(
         "\nThe worktree is kept in '{}'; remove it with: git "
         "worktree remove --force {}",
         workspace.worktree_path->string(), shell_quoted(workspace.worktree_path->string()));
-    co_return tl::unexpected(fit.error());
+    co_return tl::unexpected(ready.error());
   }
   record->stage = Stage::ready;
+  record->restore.clear();
   const auto written = co_await write_record(site.pool, site.layout.common_dir, *record);
   if (!written) co_return tl::unexpected(written.error());
   co_return workspace;
