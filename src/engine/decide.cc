@@ -23,6 +23,7 @@ using history::EventReceived;
 using history::FailRun;
 using history::GateCancelled;
 using history::GateOpened;
+using history::Logged;
 using history::MatchWait;
 using history::Note;
 using history::RunCancelled;
@@ -90,7 +91,10 @@ class Decider {
                       .name = command.name,
                       .phase = command.phase,
                       .input = command.input});
-    if (know(command.key)) return;
+    if (know<MemoStep>(command.key, command.type)) {
+      note_changed_input(command);
+      return;
+    }
     if (command.type == closure_type || take_slot_(command.type)) {
       add(StepStarted{.key = command.key, .attempt = 1});
     }
@@ -116,7 +120,7 @@ class Decider {
                      .name = command.name,
                      .phase = command.phase,
                      .fire_at = command.fire_at});
-    know(command.key);
+    know<MemoTimer>(command.key);
   }
 
   void operator()(const CancelTimer& command) {
@@ -133,7 +137,7 @@ class Decider {
                     .phase = command.phase,
                     .event = command.event,
                     .timeout_at = command.timeout_at});
-    know(command.key);
+    know<MemoWait>(command.key);
   }
   void operator()(const MatchWait& command) {
     waits_.erase(command.key);
@@ -154,7 +158,7 @@ class Decider {
                    .phase = command.phase,
                    .timeout_at = command.timeout_at,
                    .gate = command.gate});
-    know(command.key);
+    know<MemoGate>(command.key);
   }
   void operator()(const CancelGate& command) {
     const bool open = state_.gates.contains(command.key) && !cancelled_gates_.contains(command.key);
@@ -178,11 +182,22 @@ class Decider {
     return state_.timers.contains(key) && !cancelled_timers_.contains(key);
   }
 
-  bool know(const StepKey& key) {
+  template <typename Entry>
+  bool know(const StepKey& key, std::string_view type = {}) {
     const auto found = state_.memo.find(key);
-    if (found == state_.memo.end()) return false;
+    if (found == state_.memo.end() || !fits<Entry>(found->second, type)) return false;
     decision_.known.push_back(known_end(key, found->second));
     return true;
+  }
+
+  void note_changed_input(const ScheduleStep& command) {
+    const auto& known = std::get<MemoStep>(state_.memo.at(command.key));
+    if (known.input_hash.empty() || known.input_hash == input_hash(command.input)) return;
+    add(Logged{.level = "warn",
+               .phase = command.phase,
+               .message = fmt::format("The result of step '{}' is that of the former run, although "
+                                      "its input is another now. Fork from this step to do it anew",
+                                      command.key.text)});
   }
 
   // Nothing outlives the run: what the code left open is cancelled with it.

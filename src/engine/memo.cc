@@ -1,6 +1,8 @@
 #include "engine/memo.h"
 
 #include "base/fault.h"
+#include "base/id.h"
+#include "engine/decide.h"
 
 #include <fmt/format.h>
 
@@ -9,6 +11,7 @@
 #include <cstdint>
 #include <optional>
 #include <set>
+#include <utility>
 
 namespace agentcmd::engine {
 
@@ -39,7 +42,7 @@ class Collector {
  public:
   void add(const Event& event) {
     std::visit(Overloaded{
-                   [&](const StepScheduled& step) { types_[step.key] = step.type; },
+                   [&](const StepScheduled& step) { scheduled_[step.key] = &step; },
                    [&](const StepCompleted& step) { complete(step); },
                    [&](const TimerFired& timer) { memo_[timer.key] = MemoTimer{}; },
                    [&](const EventReceived& event) { events_[event.event] = &event; },
@@ -55,9 +58,16 @@ class Collector {
 
  private:
   void complete(const StepCompleted& step) {
-    const auto& type = types_[step.key];
+    const auto scheduled = scheduled_.find(step.key);
+    if (scheduled == scheduled_.end()) {
+      throw Fault("damaged history: step " + step.key.text + " was never scheduled");
+    }
+    const auto& [type, input] = std::pair(scheduled->second->type, scheduled->second->input);
     if (is_system_step(type)) return;
-    memo_[step.key] = MemoStep{.type = type, .success = step.success, .output = step.output};
+    memo_[step.key] = MemoStep{.type = type,
+                               .success = step.success,
+                               .output = step.output,
+                               .input_hash = input_hash(input)};
   }
 
   void match(const WaitMatched& wait) {
@@ -69,25 +79,9 @@ class Collector {
   }
 
   Memo memo_;
-  std::map<StepKey, std::string> types_;
+  std::map<StepKey, const StepScheduled*> scheduled_;
   std::map<std::string, const EventReceived*> events_;
 };
-
-// The key that the code asked for by this event.
-const StepKey* asked_for(const Event& event) {
-  return std::visit(Overloaded{[](const StepScheduled& step) { return &step.key; },
-                               [](const TimerStarted& timer) { return &timer.key; },
-                               [](const WaitStarted& wait) { return &wait.key; },
-                               [](const GateOpened& gate) { return &gate.key; },
-                               [](const auto&) -> const StepKey* { return nullptr; }},
-                    event.detail);
-}
-
-Memo collect(std::span<const Event> events) {
-  Collector collector;
-  for (const auto& event : events) collector.add(event);
-  return collector.take();
-}
 
 // The step that threw last, else the last one without success.
 std::optional<StepKey> failed_step(std::span<const Event> events) {
@@ -114,7 +108,8 @@ Json to_json(const Memo::mapped_type& entry) {
                           return {{"kind", "step"},
                                   {"type", step.type},
                                   {"success", step.success},
-                                  {"output", step.output.text}};
+                                  {"output", step.output.text},
+                                  {"input", step.input_hash}};
                         },
                         [](const MemoWait& wait) -> Json {
                           if (wait.timed_out) return {{"kind", "wait"}, {"timed_out", true}};
@@ -141,7 +136,8 @@ Memo::mapped_type entry_from(const StepKey& key, const Json& json) {
   if (kind == "step") {
     return MemoStep{.type = string_or(json, "type"),
                     .success = bool_or(json, "success", true),
-                    .output = {string_or(json, "output")}};
+                    .output = {string_or(json, "output")},
+                    .input_hash = string_or(json, "input")};
   }
   if (kind == "wait") {
     return MemoWait{.timed_out = bool_or(json, "timed_out"),
@@ -163,10 +159,38 @@ Memo::mapped_type entry_from(const StepKey& key, const Json& json) {
 
 }  // namespace
 
+const StepKey* asked_for(const Event& event) {
+  return std::visit(Overloaded{[](const StepScheduled& step) { return &step.key; },
+                               [](const TimerStarted& timer) { return &timer.key; },
+                               [](const WaitStarted& wait) { return &wait.key; },
+                               [](const GateOpened& gate) { return &gate.key; },
+                               [](const auto&) -> const StepKey* { return nullptr; }},
+                    event.detail);
+}
+
+std::string input_hash(const JsonText& input) {
+  constexpr std::size_t digits = 16;
+  return sha256_hex(input.text).substr(0, digits);
+}
+
+std::vector<std::string> closures_in(const Memo& memo) {
+  std::vector<std::string> keys;
+  for (const auto& [key, entry] : memo) {
+    if (fits<MemoStep>(entry, closure_type)) keys.push_back(key.text);
+  }
+  return keys;
+}
+
 bool is_system_step(std::string_view type) {
   constexpr std::array<std::string_view, 3> types{"setupWorkspace", "finalizeWorkspace",
                                                   "cleanupWorkspace"};
   return std::ranges::find(types, type) != types.end();
+}
+
+Memo memo_of(std::span<const Event> from) {
+  Collector collector;
+  for (const auto& event : from) collector.add(event);
+  return collector.take();
 }
 
 Memo memo_before(std::span<const Event> from, const StepKey& at) {
@@ -175,14 +199,14 @@ Memo memo_before(std::span<const Event> from, const StepKey& at) {
     return key != nullptr && *key == at;
   });
   if (asked == from.end()) throw Fault("the run has no step '" + at.text + "'");
-  return collect(from.first(static_cast<std::size_t>(asked - from.begin())));
+  return memo_of(from.first(static_cast<std::size_t>(asked - from.begin())));
 }
 
 Memo memo_for_retry(std::span<const Event> from, StepKey& at) {
   const auto failed = failed_step(from);
   at = failed.value_or(StepKey{});
-  if (!failed) return collect(from);
-  auto memo = collect(from);
+  if (!failed) return memo_of(from);
+  auto memo = memo_of(from);
   // What was asked for after it may depend on it; what ran beside it and ended does not.
   const auto before = memo_before(from, *failed);
   bool reached = false;

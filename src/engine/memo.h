@@ -10,7 +10,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <variant>
+#include <vector>
 
 namespace agentcmd::engine {
 
@@ -18,6 +20,8 @@ struct MemoStep {
   std::string type;
   bool success = true;
   JsonText output;
+  std::string
+      input_hash;  // of what it was given: a change is noted, and the result taken all the same
   bool operator==(const MemoStep&) const = default;
 };
 
@@ -40,8 +44,28 @@ struct MemoTimer {
 
 using Memo = std::map<history::StepKey, std::variant<MemoStep, MemoWait, MemoGate, MemoTimer>>;
 
+// Whether the entry is what the code asks for: of that kind, and a step of that type.
+template <typename Entry>
+bool fits(const Memo::mapped_type& entry, std::string_view type = {}) {
+  const auto* known = std::get_if<Entry>(&entry);
+  if constexpr (std::is_same_v<Entry, MemoStep>) return known != nullptr && known->type == type;
+  return known != nullptr;
+}
+
+// Short, and equal for equal inputs.
+std::string input_hash(const JsonText& input);
+
 // Steps that make or end the run's workspace belong to one run and are never taken over.
 bool is_system_step(std::string_view type);
+
+// Keys of the closures in it: the worker must not begin them.
+std::vector<std::string> closures_in(const Memo& memo);
+
+// The key that the code asked for by this event; nullptr where it is about something else.
+const history::StepKey* asked_for(const history::Event& event);
+
+// All that `from` has found out.
+Memo memo_of(std::span<const history::Event> from);
 
 // What `from` had found out when `at`, a step, wait, gate or timer, was asked for. Throws Fault
 // where there is no such key.

@@ -89,9 +89,9 @@ TEST(Memo, WhatItHoldsIsOverAsSoonAsItIsAskedFor) {
   RunState state;
   for (const auto& event : history_of(
            {RunCreated{},
-            MemoImported{
-                .from = "r",
-                .memo = memo_text(Memo{{{"a"}, MemoStep{.output = {"1"}}}, {{"t"}, MemoTimer{}}})},
+            MemoImported{.from = "r",
+                         .memo = memo_text(Memo{{{"a"}, MemoStep{.type = "run", .output = {"1"}}},
+                                                {{"t"}, MemoTimer{}}})},
             RunStarted{}})) {
     state.apply(event);
   }
@@ -107,6 +107,44 @@ TEST(Memo, WhatItHoldsIsOverAsSoonAsItIsAskedFor) {
   for (auto& event : number(state, Time{}, decision.known)) state.apply(event);
   EXPECT_TRUE(known_of(state).empty());
   EXPECT_TRUE(state.memo.empty());
+}
+
+// A run whose memo has the steps "a" (run) and "b" (cli), given {}.
+RunState with_memo() {
+  const auto former = history_of({RunCreated{}, step("a"), done("a"), step("b", "cli"), done("b")});
+  RunState state;
+  for (const auto& event :
+       history_of({RunCreated{}, MemoImported{.from = "r", .memo = memo_text(memo_of(former))},
+                   RunStarted{}})) {
+    state.apply(event);
+  }
+  return state;
+}
+
+TEST(Memo, WhatIsSomethingElseNowIsDoneAnew) {
+  auto state = with_memo();
+  const auto decision = decide(
+      state, {ScheduleStep{.key = {"b"}, .type = "agent"}, StartTimer{.key = {"a"}}}, no_slot);
+  EXPECT_TRUE(decision.known.empty());
+  for (auto& event : number(state, Time{}, decision.details)) state.apply(event);
+  EXPECT_TRUE(known_of(state).empty()) << "nor after a restart";
+  EXPECT_TRUE(state.memo.empty());
+}
+
+TEST(Memo, AChangedInputIsNotedAndTheResultTaken) {
+  const auto state = with_memo();
+  const auto same =
+      decide(state, {ScheduleStep{.key = {"a"}, .type = "run", .input = {"{}"}}}, no_slot);
+  EXPECT_EQ(same.details.size(), 1U);
+  const auto changed =
+      decide(state, {ScheduleStep{.key = {"b"}, .type = "cli", .input = {"{\"x\":1}"}}}, no_slot);
+  EXPECT_EQ(changed.known.size(), 1U);
+  ASSERT_EQ(changed.details.size(), 2U);
+  EXPECT_TRUE(std::get<Logged>(changed.details[1]).message.contains("'b'"));
+}
+
+TEST(Memo, NamesItsClosures) {
+  EXPECT_EQ(closures_in(with_memo().memo), Keys{"a"});
 }
 
 }  // namespace

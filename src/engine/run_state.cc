@@ -94,6 +94,7 @@ class Applier {
     if (!state_.steps.emplace(scheduled.key, std::move(step)).second) {
       refuse(scheduled.key, "is scheduled twice");
     }
+    keep_known_only<MemoStep>(scheduled.key, scheduled.type);
   }
   void operator()(const StepStarted& started) {
     auto& step = open(started.key);
@@ -105,14 +106,7 @@ class Applier {
     step.checkpoint.reset();
   }
   void operator()(const StepCheckpoint& checkpoint) {
-    auto& known = open(checkpoint.key).checkpoint;
-    if (!known) {
-      known = checkpoint.data;
-      return;
-    }
-    auto merged = parse_trusted(known->text, "checkpoint");
-    merged.update(parse_trusted(checkpoint.data.text, "checkpoint"));
-    known = JsonText{to_text(merged)};
+    merge(open(checkpoint.key).checkpoint, checkpoint.data);
   }
   void operator()(const StepLost& lost) {
     auto& step = open(lost.key);
@@ -120,7 +114,7 @@ class Applier {
     if (step.running) ++step.losses;  // else its probe could not tell
     step.running = false;
     step.lost_policy = lost.policy;
-    if (step.checkpoint) step.lost_checkpoint = step.checkpoint;
+    if (step.checkpoint) merge(step.lost_checkpoint, *step.checkpoint);
   }
   void operator()(const StepFailed& failed) {
     if (!failed.retry) return close(failed.key);
@@ -130,7 +124,7 @@ class Applier {
     step.losses = 0;
     ++step.failures;
     if (failed.retry_at != Time()) step.retry_at = failed.retry_at;
-    if (step.checkpoint) step.lost_checkpoint = step.checkpoint;
+    if (step.checkpoint) merge(step.lost_checkpoint, *step.checkpoint);
   }
   void operator()(const StepCompleted& completed) { close(completed.key); }
   void operator()(const StepTimedOut& timed_out) { close(timed_out.key); }
@@ -138,6 +132,7 @@ class Applier {
 
   void operator()(const TimerStarted& timer) {
     state_.timers.emplace(timer.key, OpenTimer{.fire_at = timer.fire_at});
+    keep_known_only<MemoTimer>(timer.key);
   }
   void operator()(const TimerFired& timer) {
     state_.timers.erase(timer.key);
@@ -155,6 +150,7 @@ class Applier {
   void operator()(const WaitStarted& wait) {
     state_.waits.emplace(wait.key,
                          OpenWait{.event = wait.event, .timeout_at = if_set(wait.timeout_at)});
+    keep_known_only<MemoWait>(wait.key);
   }
   void operator()(const WaitMatched& wait) { state_.waits.erase(wait.key); }
   void operator()(const WaitTimedOut& wait) {
@@ -167,6 +163,7 @@ class Applier {
     state_.gates.emplace(
         gate.key,
         OpenGate{.phase = gate.phase, .gate = gate.gate, .timeout_at = if_set(gate.timeout_at)});
+    keep_known_only<MemoGate>(gate.key);
   }
   void operator()(const GateDecided& gate) {
     state_.gates.erase(gate.key);
@@ -195,6 +192,24 @@ class Applier {
 
   static std::optional<Time> if_set(Time time) {
     return time == Time() ? std::nullopt : std::optional(time);
+  }
+
+  // Members of `data` replace those of the same name.
+  static void merge(std::optional<JsonText>& into, const JsonText& data) {
+    if (!into) {
+      into = data;
+      return;
+    }
+    auto merged = parse_trusted(into->text, "checkpoint");
+    merged.update(parse_trusted(data.text, "checkpoint"));
+    into = JsonText{to_text(merged)};
+  }
+
+  // What the code asks for by this key is something else than what the memo has: it is done anew.
+  template <typename Entry>
+  void keep_known_only(const StepKey& key, std::string_view type = {}) {
+    const auto known = state_.memo.find(key);
+    if (known != state_.memo.end() && !fits<Entry>(known->second, type)) state_.memo.erase(known);
   }
 
   std::uint64_t event_number(const std::string& id) const {

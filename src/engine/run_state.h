@@ -30,7 +30,7 @@ struct OpenStep {
   bool running = false;                     // an attempt has started and is neither lost nor failed
   std::optional<Time> retry_at;             // set between a failure and the attempt after it
   std::optional<JsonText> checkpoint;       // of the attempt that runs
-  std::optional<JsonText> lost_checkpoint;  // of the attempt that was lost or failed before it
+  std::optional<JsonText> lost_checkpoint;  // of those that were lost or failed before it, merged
   std::string lost_policy;  // set while the last attempt is lost: "ask", "retry", ...
 };
 

@@ -36,6 +36,16 @@ TEST(RunState, ALostStepStaysOpenWithItsPolicyAndCheckpoint) {
   EXPECT_EQ(step.lost_checkpoint->text, R"({"sessionId":"s"})");
 }
 
+TEST(RunState, WhatAnAttemptNotedIsKeptUntilALaterOneNotesSomethingElse) {
+  const auto state =
+      state_after({RunCreated{}, RunStarted{}, cli, StepStarted{{"build"}, 1},
+                   StepCheckpoint{{"build"}, 1, {R"({"head":"h","snapshot":"s"})"}},
+                   StepLost{{"build"}, 1, "gone", "retry"}, StepStarted{{"build"}, 2},
+                   StepCheckpoint{{"build"}, 2, {R"({"snapshot":"t"})"}},
+                   StepLost{{"build"}, 2, "gone", "retry"}});
+  EXPECT_EQ(state.steps.at({"build"}).lost_checkpoint->text, R"({"head":"h","snapshot":"t"})");
+}
+
 TEST(RunState, WhatComesDuringAPauseIsUnseen) {
   const auto state =
       state_after({RunCreated{}, RunStarted{}, cli, StepStarted{{"build"}, 1},

@@ -82,6 +82,9 @@ struct Activation {
   unsigned ahead = 0;
   Time now;                          // of those results
   std::vector<std::string> patches;  // of a replay: the ids that PatchMarked names
+  // Of the first one that makes a context: keys of closures that need not begin, since the run's
+  // memo has their results.
+  std::vector<std::string> known;
 };
 
 // A closure (step.run, or a probe) that ended within the activation or between two.

@@ -54,6 +54,10 @@ Mismatch with_place(Mismatch mismatch, const std::vector<engine::Asked>& recorde
   return engine::compare(recorded, engine::asked_in(completion->commands)).value_or(mismatch);
 }
 
+bool begins_code(const std::vector<Job>& jobs) {
+  return !jobs.empty() && std::holds_alternative<history::StartJob>(jobs.front().what);
+}
+
 RunPaused stopped_by_worker(const script::RunStopped& stopped) {
   const Json detail{{"stack", stopped.stack}};
   auto message = stopped.message;
@@ -72,11 +76,13 @@ bool RunActor::cannot_go_on(RunPaused why) {
 // The code runs ahead where nothing but the results of its own closures can be next; a memo has
 // results of another run.
 Activation RunActor::activation(std::vector<Job> jobs, Time now) const {
-  return {.run = run_,
-          .code_hash = state_.code_hash,
-          .jobs = std::move(jobs),
-          .ahead = state_.memo.empty() ? limits::rounds_ahead_max : 0,
-          .now = now};
+  Activation activation{.run = run_,
+                        .code_hash = state_.code_hash,
+                        .ahead = state_.memo.empty() ? limits::rounds_ahead_max : 0,
+                        .now = now};
+  if (begins_code(jobs)) activation.known = engine::closures_in(state_.memo);
+  activation.jobs = std::move(jobs);
+  return activation;
 }
 
 Task<std::optional<Completion>> RunActor::activate(std::vector<Job> jobs, Time now) {
@@ -185,7 +191,8 @@ Task<bool> RunActor::replay() {
                         .code_hash = state_.code_hash,
                         .replaying = true,
                         .jobs = std::move(jobs),
-                        .patches = state_.patches};
+                        .patches = state_.patches,
+                        .known = engine::closures_in(state_.memo)};
   auto outcome = co_await services_.workers.activate(activation);
   if (!outcome) {
     co_return cannot_go_on(

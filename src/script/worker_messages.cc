@@ -335,6 +335,10 @@ std::string activate_frame(const history::Activation& activation) {
     frame += R"(,"patches":)";
     frame += to_text(Json(activation.patches));
   }
+  if (!activation.known.empty()) {
+    frame += R"(,"known":)";
+    frame += to_text(Json(activation.known));
+  }
   return frame + '}';
 }
 

@@ -228,11 +228,16 @@ void WorkerProgram::activate(std::string_view frame) {
   try {
     Run& run = find_or_make_run(id, frame);
     answer_.run = &run;
+    keep_known(run, find_member(frame, "known").value_or("[]"));
     within(run, [&] { apply(run, frame); });
   } catch (const CodeStopped& stop) {
     stop_run(id, stop);
   }
   answer_ = {};
+}
+
+void WorkerProgram::keep_known(Run& run, std::string_view keys) {
+  for_each_element(keys, [&](std::string_view key) { run.known.insert(unquote(key)); });
 }
 
 void WorkerProgram::apply(Run& run, std::string_view frame) {
@@ -267,6 +272,7 @@ void WorkerProgram::apply(Run& run, std::string_view frame) {
 void WorkerProgram::begin_closures(Run& run) {
   answer_.beginning_closures = true;
   for (const auto& key : std::exchange(run.closures, {})) {
+    if (run.known.contains(key)) continue;
     ++answer_.begun;
     run.context->begin_closure(key);
   }

@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -35,6 +36,7 @@ class WorkerProgram final : public ContextPort {
     std::int64_t heap = 0;              // what the process has grown by while this run's code ran
     std::string commands;               // of the next completion, between commas
     std::vector<std::string> closures;  // keys of those that may begin
+    std::set<std::string> known;        // of those that need not, ever
   };
   // The answer to the activation in progress.
   struct Answer {
@@ -58,6 +60,7 @@ class WorkerProgram final : public ContextPort {
   void describe(std::string_view frame);
   void check(std::string_view frame);
   void activate(std::string_view frame);
+  static void keep_known(Run& run, std::string_view keys);
   void apply(Run& run, std::string_view frame);
   void begin_closures(Run& run);
   void run_ahead(Run& run, std::string_view frame);
