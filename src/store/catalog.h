@@ -48,7 +48,9 @@ struct RunRow {
   std::string origin;        // what started it (history::RunCreated)
   std::string parent;        // the run that invoked it, and the key of the step; or empty
   std::string parent_key;
-  bool at_gate = false;  // an approval is open
+  bool at_gate = false;     // an approval is open
+  std::string forked_from;  // of a retry or a fork: the other run, and the key where it begins
+  std::string forked_at;
   bool operator==(const RunRow&) const = default;
 };
 
@@ -141,6 +143,9 @@ class Catalog {
 
   // Of all projects, newest first: cheap, also for thousands.
   virtual Task<std::vector<DrivenRun>> driven() = 0;
+
+  // Retries and forks of a run, oldest first.
+  virtual Task<std::vector<RunRow>> forks(history::RunId run) = 0;
 
   // Drops all projections and makes them again from the history.
   virtual Task<> rebuild() = 0;

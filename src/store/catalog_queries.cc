@@ -98,6 +98,14 @@ std::vector<RunRow> select_unfinished(Connection& connection, const Blobs& blobs
       blobs);
 }
 
+std::vector<RunRow> select_forks(Connection& connection, const Blobs& blobs,
+                                 const history::RunId& run) {
+  return fetch_runs(
+      (connection.sql().prepare << select_from("WHERE runs.forked_from = :run ORDER BY runs.run"),
+       soci::use(run.text)),
+      blobs);
+}
+
 std::vector<RunRow> select_children(Connection& connection, const Blobs& blobs,
                                     const history::RunId& parent) {
   return fetch_runs(

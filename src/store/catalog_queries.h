@@ -16,6 +16,8 @@ std::vector<RunRow> select_unfinished(Connection& connection, const Blobs& blobs
 std::vector<DrivenRun> select_driven(Connection& connection);
 Result<RunRow> select_run(Connection& connection, const Blobs& blobs,
                           const std::string& id_or_prefix);
+std::vector<RunRow> select_forks(Connection& connection, const Blobs& blobs,
+                                 const history::RunId& run);
 std::vector<RunRow> select_children(Connection& connection, const Blobs& blobs,
                                     const history::RunId& parent);
 std::vector<LiveRun> select_live(Connection& connection, const std::string& project,

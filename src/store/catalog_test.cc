@@ -299,5 +299,25 @@ TEST_F(CatalogTest, AnotherProcessSeesTheSame) {
   EXPECT_EQ(loop.wait(other->catalog().runs({})).front().status, RunStatus::running);
 }
 
+TEST_F(CatalogTest, ARunKnowsItsForksAndTheyKnowIt) {
+  append("r1", {created("first")});
+  for (const std::string id : {"r2", "r3"}) {
+    auto fork = created(id);
+    fork.origin = id == "r2" ? "fork" : "retry";
+    fork.forked_from = "r1";
+    fork.forked_at = "a/b";
+    append(id, {fork});
+  }
+  append("r4", {created("another")});
+  const auto forks = loop.wait(store->catalog().forks({"r1"}));
+  ASSERT_EQ(forks.size(), 2U);
+  EXPECT_EQ(forks[0].id.text, "r2");
+  EXPECT_EQ(forks[1].origin, "retry");
+  EXPECT_EQ(run("r3").forked_from, "r1");
+  EXPECT_EQ(run("r3").forked_at, "a/b");
+  EXPECT_EQ(run("r4").forked_from, "");
+  EXPECT_TRUE(loop.wait(store->catalog().forks({"r4"})).empty());
+}
+
 }  // namespace
 }  // namespace agentcmd::store

@@ -44,6 +44,8 @@ class Fold {
     row_.origin = e.origin;
     row_.parent = e.parent;
     row_.parent_key = e.parent_key;
+    row_.forked_from = e.forked_from;
+    row_.forked_at = e.forked_at;
     run_.created_event = history_id_;
   }
   void operator()(const RunStarted&) { row_.started_at = event_.at; }

@@ -127,8 +127,15 @@ constexpr std::array<std::string_view, 4> retention_schema{
     "CREATE INDEX history_blobs ON history(blob, run) WHERE blob IS NOT NULL",
 };
 
+// Both ends of retries and forks. There were none before.
+constexpr std::array<std::string_view, 3> forks{
+    "ALTER TABLE runs ADD COLUMN forked_from TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE runs ADD COLUMN forked_at TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX runs_of_fork ON runs(forked_from, run) WHERE forked_from <> ''",
+};
+
 constexpr std::array all_migrations{Migration{1, first_schema}, Migration{2, project_events},
-                                    Migration{3, retention_schema}};
+                                    Migration{3, retention_schema}, Migration{4, forks}};
 
 void back_up(Connection& connection, int version) {
   const auto backup = fs::path(fmt::format("{}.{}.backup", connection.file().native(), version));

@@ -81,6 +81,8 @@ void RunColumns::set(long long number, const ProjectedRun& from) {
   origin = row.origin;
   parent = row.parent;
   parent_key = row.parent_key;
+  forked_from = row.forked_from;
+  forked_at = row.forked_at;
   events_seen = from.events_seen.empty() ? "" : to_text(Json(from.events_seen));
 }
 
@@ -109,6 +111,8 @@ ProjectedRun RunColumns::get() const {
   row.origin = origin;
   row.parent = parent;
   row.parent_key = parent_key;
+  row.forked_from = forked_from;
+  row.forked_at = forked_at;
   out.events_seen = event_ids_from(events_seen);
   return out;
 }
@@ -158,7 +162,8 @@ soci::details::prepare_temp_type into_columns(soci::details::prepare_temp_type s
                     into(c.created_event), into(c.result_event, c.result_set), into(c.created_at),
                     into(c.started_at, c.started_set), into(c.ended_at, c.ended_set),
                     into(c.events), into(c.paused), into(c.steps_active), into(c.steps_waiting),
-                    into(c.origin), into(c.parent), into(c.parent_key), into(c.events_seen)));
+                    into(c.origin), into(c.parent), into(c.parent_key), into(c.events_seen),
+                    into(c.forked_from), into(c.forked_at)));
 }
 
 soci::details::prepare_temp_type into_columns(soci::details::prepare_temp_type statement,
@@ -184,7 +189,7 @@ ProjectionRows::ProjectionRows(Connection& connection)
           (connection.sql().prepare
                << fmt::format("INSERT OR REPLACE INTO runs({}) VALUES(:a, :b, :c, :d, :e, :f, "
                               ":g, :h, :i, :j, :k, :l, :m, :n, :o, :p, :q, :r, :s, :t, :u, :v, :w, "
-                              ":x, :y)",
+                              ":x, :y, :fork, :at)",
                               RunColumns::names),
            soci::use(run_.run), soci::use(run_.name), soci::use(run_.definition),
            soci::use(run_.file), soci::use(run_.project), soci::use(run_.code_hash),
@@ -194,7 +199,8 @@ ProjectionRows::ProjectionRows(Connection& connection)
            soci::use(run_.created_at), soci::use(run_.started_at, run_.started_set),
            soci::use(run_.ended_at, run_.ended_set), soci::use(run_.events), soci::use(run_.paused),
            soci::use(run_.steps_active), soci::use(run_.steps_waiting), soci::use(run_.origin),
-           soci::use(run_.parent), soci::use(run_.parent_key), soci::use(run_.events_seen))),
+           soci::use(run_.parent), soci::use(run_.parent_key), soci::use(run_.events_seen),
+           soci::use(run_.forked_from), soci::use(run_.forked_at))),
       put_step_((connection.sql().prepare
                      << fmt::format("INSERT OR REPLACE INTO steps({}) VALUES(:a, :b, :c, :d, :e, "
                                     ":f, :g, :h, :i, :j, :k, :l, :m, :n, :o)",

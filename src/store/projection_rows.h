@@ -26,13 +26,14 @@ struct RunColumns {
   long long run = 0, created_event = 0, result_event = 0, created_at = 0, started_at = 0,
             ended_at = 0, events = 0, paused = 0, steps_active = 0, steps_waiting = 0;
   std::string name, definition, file, project, code_hash, status, phase, reason, branch,
-      working_dir, pr_url, origin, parent, parent_key, events_seen;
+      working_dir, pr_url, origin, parent, parent_key, events_seen, forked_from, forked_at;
   soci::indicator result_set = soci::i_null, started_set = soci::i_null, ended_set = soci::i_null;
 
   static constexpr std::string_view names =
       "run, name, definition, file, project, code_hash, status, phase, reason, branch, "
       "working_dir, pr_url, created_event, result_event, created_at, started_at, ended_at, events, "
-      "paused, steps_active, steps_waiting, origin, parent, parent_key, events_seen";
+      "paused, steps_active, steps_waiting, origin, parent, parent_key, events_seen, forked_from, "
+      "forked_at";
 
   void set(long long number, const ProjectedRun& from);
   ProjectedRun get() const;

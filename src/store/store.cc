@@ -199,6 +199,13 @@ class ProjectedCatalog final : public Catalog {
     };
     co_return co_await reader_.read(work);
   }
+  Task<std::vector<RunRow>> forks(history::RunId run) override {
+    auto work = [run = std::move(run)](ReadContext& context) {
+      context.projector.catch_up();
+      return select_forks(context.connection, context.blobs, run);
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
   Task<> rebuild() override {
     auto work = [](ReadContext& context) {
       context.projector.rebuild();
