@@ -87,6 +87,12 @@ std::string set_retention(Config& config, const std::string& text) {
   return "";
 }
 
+std::string set_snapshots(Config& config, const std::string& text) {
+  const auto policy = runtime::snapshot_policy_from(text);
+  if (policy) config.snapshots = *policy;
+  return policy ? "" : "expected worktree, always or never";
+}
+
 constexpr std::array settings{
     Setting{"host", {"AGENTCMD_HOST", ""}, false, set_text<&Config::host>},
     Setting{
@@ -99,6 +105,7 @@ constexpr std::array settings{
             set_text<&Config::allowed_origins>},
     Setting{"env", {"AGENTCMD_ENV", ""}, false, set_env},
     Setting{"retention", {"AGENTCMD_RETENTION", ""}, false, set_retention},
+    Setting{"snapshots", {"AGENTCMD_SNAPSHOTS", ""}, false, set_snapshots},
     Setting{"anthropicApiKey",
             {"AGENTCMD_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"},
             true,
@@ -183,6 +190,7 @@ std::string default_text(const Setting& setting) {
   if (setting.key == "port") return fmt::to_string(defaults.port);
   if (setting.key == "logLevel") return defaults.log_level;
   if (setting.key == "allowedOrigins") return defaults.allowed_origins;
+  if (setting.key == "snapshots") return std::string(runtime::to_string(defaults.snapshots));
   if (setting.key == "env") return std::string(steps::to_string(defaults.env));
   return "";
 }

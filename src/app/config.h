@@ -29,6 +29,7 @@ struct Config {
   std::string allowed_origins = "http://localhost:4100";
   steps::EnvironmentPolicy env = steps::EnvironmentPolicy::inherit;  // of host steps
   runtime::RetentionPolicy retention;  // nothing is deleted unless it is set
+  runtime::SnapshotPolicy snapshots = runtime::SnapshotPolicy::worktree;
   Secret anthropic_api_key;
   Secret openai_api_key;
   Secret jwt_secret;

@@ -100,6 +100,7 @@ int run_on_loop(cli::Output& output, cli::DetachedReport* detached, cli::Command
                          .cwd = std::filesystem::current_path(),
                          .environment = config.env,
                          .retention = config.retention,
+                         .snapshots = config.snapshots,
                          .secrets = config.secrets(),
                          .settings_problem = std::move(settings_problem),
                          .json = wants_json(command),

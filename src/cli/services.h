@@ -41,6 +41,7 @@ struct Services {
   std::filesystem::path cwd;
   steps::EnvironmentPolicy environment = steps::EnvironmentPolicy::inherit;  // of host steps
   runtime::RetentionPolicy retention = {};                                   // of the configuration
+  runtime::SnapshotPolicy snapshots = runtime::SnapshotPolicy::worktree;
   std::vector<Secret> secrets;
   std::vector<SettingRow> settings;
   std::string settings_problem = {};   // what is wrong with the settings, for doctor
@@ -59,6 +60,7 @@ struct Services {
     return {.home = home,
             .libexec = libexec,
             .environment = environment,
+            .snapshots = snapshots,
             .secrets = secrets,
             .observer = observer,
             .wait_when_paused = wait_when_paused,

@@ -20,10 +20,11 @@ steps::Outcome failed(std::string name, const char* message) {
 }  // namespace
 
 Attempts::Attempts(boost::asio::any_io_executor executor, Machine& machine, Slots& slots,
-                   Ended ended)
+                   Prepare prepare, Ended ended)
     : executor_(executor),
       machine_(machine),
       slots_(slots),
+      prepare_(std::move(prepare)),
       ended_(std::move(ended)),
       tasks_(executor) {}
 
@@ -40,6 +41,7 @@ Task<> Attempts::run(steps::StepHost& host, const steps::StepType& type, steps::
   const auto attempt = step.attempt;
   steps::Outcome outcome;
   try {
+    co_await prepare_(step);
     outcome = co_await machine_.run_step(type, host, std::move(step), stop);
   } catch (const boost::system::system_error& error) {
     if (error.code() == boost::asio::error::operation_aborted) throw;  // the driver leaves

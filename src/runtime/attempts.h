@@ -22,7 +22,11 @@ class Attempts {
   // Told on the loop how an attempt ended; its slot is free by then.
   using Ended = std::function<void(const history::StepKey&, std::uint32_t attempt, steps::Outcome)>;
 
-  Attempts(boost::asio::any_io_executor executor, Machine& machine, Slots& slots, Ended ended);
+  // What is done in the attempt's slot before it begins.
+  using Prepare = std::function<Task<>(steps::Step)>;
+
+  Attempts(boost::asio::any_io_executor executor, Machine& machine, Slots& slots, Prepare prepare,
+           Ended ended);
 
   // Runs the attempt in a slot that the caller has taken for it.
   void start(steps::StepHost& host, const steps::StepType& type, steps::Step step);
@@ -52,6 +56,7 @@ class Attempts {
   boost::asio::any_io_executor executor_;
   Machine& machine_;
   Slots& slots_;
+  Prepare prepare_;
   Ended ended_;
   std::map<history::StepKey, std::unique_ptr<Running>> running_;
   TaskGroup tasks_;

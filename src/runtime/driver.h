@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "history/event.h"
+#include "runtime/run_snapshots.h"
 #include "runtime/stuck.h"
 #include "script/bundle.h"
 #include "steps/environment.h"
@@ -60,6 +61,7 @@ struct DriverOptions {
   store::Home home;
   std::filesystem::path libexec;
   steps::EnvironmentPolicy environment = steps::EnvironmentPolicy::inherit;  // of host steps
+  SnapshotPolicy snapshots = SnapshotPolicy::worktree;
   std::vector<Secret> secrets;  // of the configuration; redacted in what steps record
   Observer* observer = nullptr;
   // Whether drive() goes on waiting where only a person can go on: for the answer to a gate, or for

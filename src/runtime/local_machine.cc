@@ -73,6 +73,10 @@ class LocalMachine final : public Machine {
     return workspace::lock_checkout(executor_, pool_, std::move(project), mode, std::move(run));
   }
 
+  Task<Result<workspace::Snapshot>> take_snapshot(workspace::SnapshotRequest request) override {
+    return workspace::take_snapshot(executor_, pool_, std::move(request));
+  }
+
  private:
   boost::asio::any_io_executor executor_;
   store::Home home_;

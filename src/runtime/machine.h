@@ -15,6 +15,7 @@
 #include "steps/step.h"
 #include "store/home.h"
 #include "workspace/checkout_lock.h"
+#include "workspace/snapshot.h"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -75,6 +76,9 @@ class Machine {
   virtual Task<Result<workspace::CheckoutLock>> lock_checkout(std::filesystem::path project,
                                                               workspace::Mode mode,
                                                               std::string run) = 0;
+
+  // See workspace/snapshot.h.
+  virtual Task<Result<workspace::Snapshot>> take_snapshot(workspace::SnapshotRequest request) = 0;
 
  protected:
   Machine() = default;

@@ -77,10 +77,13 @@ RunActor::RunActor(Services services, RunId run, store::Owner owner)
       alarm_(services_.machine.make_alarm()),
       requests_(services_.executor),
       commits_(services_.executor),
-      attempts_(services_.executor, services_.machine, services_.slots,
-                [this](const StepKey& key, std::uint32_t attempt, steps::Outcome outcome) {
-                  attempt_ended(key, attempt, std::move(outcome));
-                }) {}
+      snapshots_(services_.executor, services_.machine, run_, services_.options.snapshots),
+      attempts_(
+          services_.executor, services_.machine, services_.slots,
+          [this](steps::Step step) { return keep_files_before(std::move(step)); },
+          [this](const StepKey& key, std::uint32_t attempt, steps::Outcome outcome) {
+            attempt_ended(key, attempt, std::move(outcome));
+          }) {}
 
 Task<Result<Driven>> RunActor::drive(bool resume) {
   std::exception_ptr failure;

@@ -19,6 +19,7 @@
 #include "runtime/closures.h"
 #include "runtime/driver.h"
 #include "runtime/machine.h"
+#include "runtime/run_snapshots.h"
 #include "runtime/slots.h"
 #include "steps/step.h"
 #include "store/store.h"
@@ -170,6 +171,10 @@ class RunActor final : public steps::StepHost {
   // --- run_stuck.cc
   engine::WhyFacts why_facts() const;
 
+  // --- run_snapshots.cc: what the files were before a step.
+  Task<> keep_files_before(steps::Step step);
+  Task<> keep_files(history::StepKey key);
+
   // --- run_effects.cc: what a commit leads to, and what comes back.
   void dispatch(const std::vector<history::Event>& events);
   void start_attempt(const history::StepKey& key, bool recovering);
@@ -248,6 +253,7 @@ class RunActor final : public steps::StepHost {
   std::optional<Commit> commit_;  // under way
   TaskGroup requests_;
   TaskGroup commits_;
+  RunSnapshots snapshots_;
   Attempts attempts_;
 };
 

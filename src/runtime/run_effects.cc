@@ -335,6 +335,7 @@ Task<script::EffectResult> RunActor::perform(script::Effect effect) {
   };
   // Nothing outside sees the step before its start is on disk.
   while (!is_running() && in_turn_) co_await committing_.wait();
+  if (is_running() && steps::changes_files(effect.name)) co_await keep_files(effect.key);
   if (!is_running()) co_return refused("step '" + effect.key.text + "' is over");
   if (under_way.stop().requested()) co_return refused("it is not waited for any more");
   auto step = make_step(effect.key, false);

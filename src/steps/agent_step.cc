@@ -73,15 +73,22 @@ Result<Conversation> begin(const Step& step, const StepInput& input) {
   return conversation;
 }
 
+constexpr std::string_view session_member = "sessionId";
+
+// Whether this attempt has recorded its session before we died.
+bool has_session(const Step& step) {
+  return step.recovery && !noted_in(step.recovery->checkpoint, session_member).is_null();
+}
+
 // Chooses between a new session, the user's, and that of the attempt before.
 void choose_session(const Step& step, const Json& config, Conversation& conversation) {
   auto& request = conversation.request;
-  const auto& noted =
-      step.recovery && step.recovery->checkpoint ? step.recovery->checkpoint : step.lost_checkpoint;
-  const auto checkpoint = noted ? parse_trusted(noted->text, "checkpoint") : Json();
-  if (checkpoint.is_object() && !string_or(checkpoint, "sessionId").empty()) {
-    request.session_id = string_or(checkpoint, "sessionId");
-    if (step.recovery && step.recovery->checkpoint) {
+  const bool is_begun = has_session(step);
+  const auto checkpoint =
+      noted_in(is_begun ? step.recovery->checkpoint : step.lost_checkpoint, session_member);
+  if (!checkpoint.is_null()) {
+    request.session_id = string_or(checkpoint, session_member);
+    if (is_begun) {
       request.resume = bool_or(checkpoint, "resume");
       request.prompt.insert(0, string_or(checkpoint, "preface"));
       return;
@@ -218,7 +225,7 @@ Task<Outcome> run_agent_step(StepHost& host, Step step, StopSource& stop) {
   auto& conversation = *begun;
   const auto prompt = conversation.request.prompt;
   choose_session(step, input.config, conversation);
-  if (!step.recovery || !step.recovery->checkpoint) {
+  if (!has_session(step)) {
     co_await host.checkpoint(step, checkpoint_of(conversation, prompt));
   }
 

@@ -119,6 +119,15 @@ TEST_F(AgentStep, AfterALostAttemptTheSessionIsResumedAndTheAgentToldSo) {
   EXPECT_TRUE(bool_or(parse_trusted(host_.checkpoints.at(0).text, "c"), "resume"));
 }
 
+TEST_F(AgentStep, ACheckpointWithoutASessionIsNoneOfTheAgents) {
+  auto step = scripted(R"([{"do": [{"reply": "x"}]}])");
+  step.attempt = 2;
+  step.recovery = Recovery{.checkpoint = JsonText{R"({"snapshot":"c0"})"}};
+  step.lost_checkpoint = JsonText{R"({"agent":"claude","sessionId":"s-1","resume":false})"};
+  EXPECT_EQ(string_or(run_to_result(step), "sessionId"), "s-1");
+  EXPECT_EQ(host_.checkpoints.size(), 1U) << "its session is recorded before it begins";
+}
+
 TEST_F(AgentStep, SecretsAreRedacted) {
   auto step = scripted(R"([{"do": [{"say": "key sk-123456789"}, {"reply": "sk-123456789!"}]}])");
   step.run.secrets = {Secret("sk-123456789")};

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace agentcmd::steps {
 namespace {
@@ -82,6 +83,14 @@ Task<EffectOutcome> perform_effect(StepHost& host, Step step, std::string name, 
   }
   if (!result) co_return EffectOutcome{.ok = false, .value = {to_text(to_json(result.error()))}};
   co_return EffectOutcome{.ok = true, .value = {to_text(*result)}};
+}
+
+bool changes_files(std::string_view name) {
+  constexpr std::array<std::string_view, 7> reading{"fs.readFile", "fs.readdir", "fs.stat",
+                                                    "fs.lstat",    "fs.access",  "fs.realpath",
+                                                    "fs.readlink"};
+  if (name == "child_process.run") return true;
+  return is_file_effect(std::string(name)) && std::ranges::find(reading, name) == reading.end();
 }
 
 Task<> end_lost_effects(asio::any_io_executor executor, std::filesystem::path attempt_dir) {

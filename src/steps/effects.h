@@ -11,6 +11,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 
 namespace agentcmd::steps {
 
@@ -24,6 +25,9 @@ struct EffectOutcome {
 // waiting only. Faults of the world are answers too. `step` is the closure's.
 Task<EffectOutcome> perform_effect(StepHost& host, Step step, std::string name, JsonText args,
                                    StopSource& stop);
+
+// Whether an effect of that name may change files.
+bool changes_files(std::string_view name);
 
 // Kills what effects of a closure that was lost with its driver may have left running. To be called
 // before the closure begins again.

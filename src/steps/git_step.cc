@@ -206,9 +206,13 @@ Task<Result<std::string>> note_head(StepHost& host, const Step& step, git::Repos
   co_return head;
 }
 
-std::optional<JsonText> checkpoint_of(const Step& step) {
-  if (step.recovery && step.recovery->checkpoint) return step.recovery->checkpoint;
-  return step.lost_checkpoint;
+// What this attempt, or the one before it, noted; null where neither came so far.
+Json noted_head(const Step& step) {
+  if (step.recovery) {
+    auto noted = noted_in(step.recovery->checkpoint, "head");
+    if (!noted.is_null()) return noted;
+  }
+  return noted_in(step.lost_checkpoint, "head");
 }
 
 Task<Outcome> perform(StepHost& host, Step step) {
@@ -224,8 +228,8 @@ Task<Outcome> perform(StepHost& host, Step step) {
                .repository = repository,
                .head_before = {},
                .repeated = false};
-  if (const auto noted = checkpoint_of(step)) {
-    call.head_before = string_or(parse_trusted(noted->text, "checkpoint"), "head");
+  if (const auto noted = noted_head(step); !noted.is_null()) {
+    call.head_before = string_or(noted, "head");
     call.repeated = true;
   }
   if (operation == "pr") co_return co_await open_pull_request(call);

@@ -52,6 +52,19 @@ TEST_F(GitSteps, ACommitThatALostAttemptMadeIsNotMadeAgain) {
   EXPECT_EQ(git({"rev-list", "--count", "HEAD"}), "2");
 }
 
+// A checkpoint may be about something else than this step's own work (the run's snapshots).
+TEST_F(GitSteps, OnlyWhatAnAttemptNotedOfItsOwnIsATraceOfIt) {
+  const auto before = git({"rev-parse", "HEAD"});
+  write_file(project() / "b", "x");
+  auto step = make_step("git", {{"operation", "commit"}, {"message", "mine"}});
+  step.recovery = Recovery{.checkpoint = JsonText{R"({"snapshot":"c0"})"}};
+  EXPECT_TRUE(bool_or(run_to_result(step)["data"], "hadChanges"));
+  EXPECT_EQ(git({"rev-list", "--count", "HEAD"}), "2");
+  step.lost_checkpoint = JsonText{to_text({{"head", before}})};
+  EXPECT_EQ(string_or(run_to_result(step)["data"], "commitSha"), git({"rev-parse", "HEAD"}));
+  EXPECT_EQ(git({"rev-list", "--count", "HEAD"}), "2");
+}
+
 TEST_F(GitSteps, BranchCarriesUncommittedChangesAlong) {
   write_file(project() / "a.txt", "changed\n");
   const auto result = git_step({{"operation", "branch"}, {"branch", "feat/x"}});

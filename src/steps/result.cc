@@ -34,6 +34,12 @@ StepInput read_input(const Step& step) {
   return {.config = object_or_empty(input, "config"), .options = object_or_empty(input, "options")};
 }
 
+Json noted_in(const std::optional<JsonText>& checkpoint, std::string_view member) {
+  if (!checkpoint) return nullptr;
+  auto noted = parse_trusted(checkpoint->text, "checkpoint");
+  return noted.contains(std::string(member)) ? noted : Json();
+}
+
 std::chrono::milliseconds timeout_of(const Step& step, const StepInput& input) {
   if (input.options.contains("timeout")) {
     const auto& timeout = input.options["timeout"];

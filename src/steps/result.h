@@ -19,6 +19,9 @@ struct StepInput {
 };
 StepInput read_input(const Step& step);
 
+// A checkpoint that has the member, as an object; null for another one, or none.
+Json noted_in(const std::optional<JsonText>& checkpoint, std::string_view member);
+
 // options.timeout (milliseconds, or a duration as text), else the default of the step's type.
 std::chrono::milliseconds timeout_of(const Step& step, const StepInput& input);
 

@@ -4,6 +4,7 @@
 #include "steps/interruptible.h"
 #include "steps/result.h"
 #include "steps/step_types.h"
+#include "workspace/names.h"
 #include "workspace/workspace.h"
 
 namespace agentcmd::steps {
@@ -30,6 +31,28 @@ Result<workspace::WorkspaceRequest> request_of(const Step& step, const Json& con
   request.branch = string_or(config, is_system ? "branchName" : "branch");
   request.base = string_or(config, "baseBranch");
   return request;
+}
+
+// What a fork or a retry begins with: `files` of the run's request (runtime/fork.h). A snapshot
+// belongs to the workspace of one step; workspaces of the former run are gone on in by the steps of
+// the same keys.
+void begin_with_former_work(const Step& step, workspace::WorkspaceRequest& request) {
+  const auto& run = step.run.request;
+  if (!run.is_object() || !run.contains("files") || !run["files"].is_object()) return;
+  const auto& files = run["files"];
+  workspace::FormerWork former;
+  if (string_or(files, "step") == step.key.text) former.snapshot = string_or(files, "snapshot");
+  if (const auto run_before = string_or(files, "from"); !run_before.empty()) {
+    former.adopt = workspace::workspace_id(run_before, request.key);
+  } else if (former.snapshot.empty()) {
+    return;
+  } else {
+    request.mode = workspace::Mode::worktree;
+    former.stem = string_or(files, "branch");
+    former.base = string_or(files, "base");
+    former.base_commit = string_or(files, "baseCommit");
+  }
+  request.former = std::move(former);
 }
 
 Json facts_of(const workspace::Workspace& made) {
@@ -88,6 +111,7 @@ Task<Outcome> set_up(StepHost& host, Step step) {
   const auto input = read_input(step);
   auto request = request_of(step, input.config);
   if (!request) co_return failed(request.error());
+  begin_with_former_work(step, *request);
   auto made =
       co_await workspace::setup_workspace(host.executor(), host.pool(), std::move(*request));
   if (!made) co_return failed(made.error());
