@@ -49,7 +49,9 @@ void fill_standard_streams() {
 
 bool executes_run(const cli::Command& command) {
   return std::holds_alternative<cli::RunCommand>(command) ||
-         std::holds_alternative<cli::RunsResumeCommand>(command);
+         std::holds_alternative<cli::RunsResumeCommand>(command) ||
+         std::holds_alternative<cli::RunsForkCommand>(command) ||
+         std::holds_alternative<cli::RunsRetryCommand>(command);
 }
 
 // Whether exit code 1 is an answer, so that what goes wrong needs another.
@@ -71,9 +73,12 @@ Task<> command_border(cli::Services& services, cli::Command command, int& exit_c
 }
 
 bool is_detaching(const cli::Command& command) {
-  if (const auto* run = std::get_if<cli::RunCommand>(&command)) return run->detach;
-  const auto* resume = std::get_if<cli::RunsResumeCommand>(&command);
-  return resume != nullptr && resume->detach;
+  return std::visit(
+      [](const auto& any) {
+        if constexpr (requires { any.detach; }) return any.detach;
+        return false;
+      },
+      command);
 }
 
 bool wants_json(const cli::Command& command) {

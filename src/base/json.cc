@@ -87,6 +87,10 @@ Json parse_trusted(std::string_view text, std::string_view what) {
   return *std::move(parsed);
 }
 
+bool same_value(const Json& one, const Json& other) {
+  return nlohmann::json(one) == nlohmann::json(other);
+}
+
 std::string string_or(const Json& object, std::string_view key, std::string otherwise) {
   if (!object.is_object()) return otherwise;
   const auto found = object.find(key);

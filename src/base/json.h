@@ -36,6 +36,9 @@ std::string to_pretty_text(const Json& json);
 // Parses text that this program wrote or checked earlier; a failure is a Fault (damaged store).
 Json parse_trusted(std::string_view text, std::string_view what);
 
+// Whether both are the same value; the order of members is none.
+bool same_value(const Json& one, const Json& other);
+
 // The member if it is there and of that type, else `otherwise`.
 std::string string_or(const Json& object, std::string_view key, std::string otherwise = {});
 std::int64_t int_or(const Json& object, std::string_view key, std::int64_t otherwise = 0);

@@ -46,5 +46,11 @@ TEST(Json, BytesThatAreNotUtf8ArePrintedAsReplacement) {
   EXPECT_EQ(to_text(Json("a\xff")), "\"a\xef\xbf\xbd\"");
 }
 
+TEST(Json, TheOrderOfMembersIsNoDifferenceOfValues) {
+  const auto one = parse_json(R"({"a":[1,2],"b":{"c":1,"d":2}})", "one").value();
+  EXPECT_TRUE(same_value(one, parse_json(R"({"b":{"d":2,"c":1},"a":[1,2]})", "other").value()));
+  EXPECT_FALSE(same_value(one, parse_json(R"({"b":{"d":2,"c":1},"a":[2,1]})", "other").value()));
+}
+
 }  // namespace
 }  // namespace agentcmd

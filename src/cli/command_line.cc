@@ -103,11 +103,7 @@ class CommandLine {
     sub->add_option("--name", v->name, "A name for the run");
     sub->add_option("--args", v->args, "Arguments, as a JSON object or @FILE")
         ->type_name("JSON|@FILE");
-    sub->add_option("--arg", v->pairs, "One argument; may be repeated")
-        ->type_name("KEY=VALUE")
-        ->expected(1)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
+    add_pairs(sub, v->pairs, "One argument; may be repeated");
     sub->add_option("--mode", v->mode, "Where to work: stay, branch or worktree (default stay)")
         ->check(CLI::IsMember({"stay", "branch", "worktree"}));
     sub->add_option("--branch", v->branch, "Branch to work on (modes branch and worktree)");
@@ -126,6 +122,14 @@ class CommandLine {
                     "When only a person can go on: exit (the default; 4 at an approval, 5 when "
                     "paused), or wait until somebody has")
         ->check(CLI::IsMember({"exit", "wait"}));
+  }
+
+  static void add_pairs(CLI::App* sub, std::vector<std::string>& target, const char* help) {
+    sub->add_option("--arg", target, help)
+        ->type_name("KEY=VALUE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
   }
 
   void add_detach_and_quiet(CLI::App* sub, bool& detach, bool& quiet) {
@@ -184,6 +188,9 @@ class CommandLine {
     runs_command<RunsCancelCommand>(runs, "cancel", "End a run, with its clean-up steps");
     add_prune(runs);
     add_delete(runs);
+    add_fork(runs);
+    add_retry(runs);
+    add_diff(runs);
   }
 
   void add_prune(CLI::App* runs) {
@@ -203,6 +210,54 @@ class CommandLine {
     auto* sub = runs->add_subcommand("delete", "Delete these runs with their files");
     auto v = command<RunsDeleteCommand>(sub);
     sub->add_option("RUN", v->runs, "Runs that have ended")->required();
+    json_flag(sub, v->json);
+  }
+
+  static void code_option(CLI::App* sub, std::string& target) {
+    sub->add_option("--code", target,
+                    "The definition: then (as the former run had it, the default), or now (as it "
+                    "is on disk)")
+        ->check(CLI::IsMember({"then", "now"}));
+  }
+
+  void add_fork(CLI::App* runs) {
+    auto [sub, v] = runs_command<RunsForkCommand>(
+        runs, "fork", "Start a new run from a step of a former one, with the files as they were");
+    sub->add_option("--from", v->from, "The step to begin at (its key, or the end of it)")
+        ->type_name("STEP")
+        ->required();
+    code_option(sub, v->code);
+    sub->add_option("--files", v->files,
+                    "then (the default): a worktree with the files as they were; now: the "
+                    "project's checkout, for runs that worked in it")
+        ->check(CLI::IsMember({"then", "now"}));
+    sub->add_option("--args", v->args, "Other arguments, as a JSON object or @FILE")
+        ->type_name("JSON|@FILE");
+    add_pairs(sub, v->pairs, "One other argument; may be repeated");
+    sub->add_option("--name", v->name, "A name for the run (default: that of the former)");
+    add_on_pause(sub, v->on_pause);
+    add_detach_and_quiet(sub, v->detach, v->quiet);
+  }
+
+  void add_retry(CLI::App* runs) {
+    auto [sub, v] = runs_command<RunsRetryCommand>(
+        runs, "retry", "Start a failed or cancelled run again, from the step that failed");
+    code_option(sub, v->code);
+    sub->add_option("--files", v->files,
+                    "now (the default): go on with the files as they are; then: as they were "
+                    "before the step that failed")
+        ->check(CLI::IsMember({"then", "now"}));
+    add_on_pause(sub, v->on_pause);
+    add_detach_and_quiet(sub, v->detach, v->quiet);
+  }
+
+  void add_diff(CLI::App* runs) {
+    auto* sub = runs->add_subcommand("diff", "Compare two runs: arguments, steps, results, files");
+    auto v = command<RunsDiffCommand>(sub);
+    sub->add_option("A", v->a, "A run; a unique beginning of its id is enough")->required();
+    sub->add_option("B", v->b, "The other run")->required();
+    sub->add_flag("--files", v->files, "Only the files, with the patch");
+    sub->add_flag("--steps", v->steps, "Only the steps, with inputs and results");
     json_flag(sub, v->json);
   }
 

@@ -63,6 +63,26 @@ TEST(CommandLine, PruneAndDeleteSayWhichRunsGo) {
   EXPECT_EQ(refused({"runs", "prune", "--keep", "-1"}).exit_code, 2);
 }
 
+TEST(CommandLine, ForkAndRetrySayWhichCodeAndWhichFiles) {
+  const auto fork =
+      parsed_as<RunsForkCommand>({"runs", "fork", "r1", "--from", "a/b", "--arg", "n=1", "--arg",
+                                  "m=2", "--code", "now", "--detach"});
+  EXPECT_EQ(fork.run, "r1");
+  EXPECT_EQ(fork.from, "a/b");
+  EXPECT_EQ(fork.pairs, (std::vector<std::string>{"n=1", "m=2"}));
+  EXPECT_EQ(fork.code, "now");
+  EXPECT_EQ(fork.files, "then");
+  EXPECT_TRUE(fork.detach);
+  EXPECT_TRUE(refused({"runs", "fork", "r1"}).err.contains("--from"));
+  const auto retry = parsed_as<RunsRetryCommand>({"runs", "retry", "r1", "--files", "then"});
+  EXPECT_EQ(retry.code, "then");
+  EXPECT_EQ(retry.files, "then");
+  EXPECT_EQ(parsed_as<RunsRetryCommand>({"runs", "retry", "r1"}).files, "now");
+  const auto diff = parsed_as<RunsDiffCommand>({"runs", "diff", "r1", "r2", "--files"});
+  EXPECT_EQ(diff.b, "r2");
+  EXPECT_TRUE(diff.files);
+}
+
 TEST(CommandLine, RunsHasItsOwnCommands) {
   EXPECT_EQ(parsed_as<RunsShowCommand>({"runs", "show", "r1", "--json"}).run, "r1");
   const auto logs = parsed_as<RunsLogsCommand>({"runs", "logs", "r1", "--step", "s", "--follow"});

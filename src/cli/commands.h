@@ -133,6 +133,38 @@ struct RunsDeleteCommand {
   bool json = false;
 };
 
+struct RunsForkCommand {
+  std::string run;
+  std::string from;
+  std::string code = "then";
+  std::string files = "then";
+  std::string name;
+  std::optional<std::string> args;  // as RunCommand's; the former run's without
+  std::vector<std::string> pairs;   // in the place of these of the former run
+  std::string on_pause = "exit";
+  bool json = false;
+  bool detach = false;
+  bool quiet = false;
+};
+
+struct RunsRetryCommand {
+  std::string run;
+  std::string code = "then";
+  std::string files = "now";
+  std::string on_pause = "exit";
+  bool json = false;
+  bool detach = false;
+  bool quiet = false;
+};
+
+struct RunsDiffCommand {
+  std::string a;
+  std::string b;
+  bool files = false;
+  bool steps = false;
+  bool json = false;
+};
+
 struct DefinitionsCommand {
   std::string project;
   bool check = false;  // also says what a replay could notice, and fails when a file is broken
@@ -164,7 +196,8 @@ using Command = std::variant<VersionCommand, ConfigCommand, InitCommand, RunComm
                              RunsListCommand, RunsShowCommand, RunsLogsCommand, RunsHistoryCommand,
                              RunsResumeCommand, RunsCancelCommand, RunsPauseCommand, AnswerCommand,
                              RunsWhyCommand, RunsQueryCommand, RunsExportCommand, ReplayCommand,
-                             RunsPruneCommand, RunsDeleteCommand, DefinitionsCommand, DoctorCommand,
+                             RunsPruneCommand, RunsDeleteCommand, RunsForkCommand, RunsRetryCommand,
+                             RunsDiffCommand, DefinitionsCommand, DoctorCommand,
                              BackupCommand, RestoreCommand>;
 
 }  // namespace agentcmd::cli

@@ -28,6 +28,9 @@ struct Carry {
   Task<int> operator()(ReplayCommand& command) const { return replay_history(services, command); }
   Task<int> operator()(RunsPruneCommand& command) const { return prune_runs(services, command); }
   Task<int> operator()(RunsDeleteCommand& command) const { return delete_runs(services, command); }
+  Task<int> operator()(RunsForkCommand& command) const { return fork_run(services, command); }
+  Task<int> operator()(RunsRetryCommand& command) const { return retry_run(services, command); }
+  Task<int> operator()(RunsDiffCommand& command) const { return diff_runs(services, command); }
   Task<int> operator()(DefinitionsCommand& command) const {
     return list_definitions(services, command);
   }

@@ -11,6 +11,7 @@
 #include "cli/execute.h"
 #include "cli/exit_code.h"
 #include "cli/follow_retention.h"
+#include "cli/launch.h"
 #include "cli/run_view.h"
 #include "projects/arguments.h"
 #include "projects/compatibility.h"
@@ -27,13 +28,6 @@
 namespace agentcmd::cli {
 namespace fs = std::filesystem;
 namespace {
-
-struct TakenOver {
-  history::RunId run;
-  std::string code_hash;  // of the code that it changes to; empty: it keeps its own
-};
-// What a driver is started for: a run to be made, or one to be taken over.
-using Target = std::variant<runtime::NewRun, TakenOver>;
 
 // What is there to show so far. A damaged history is for the driver to say: it pauses the run.
 Task<std::vector<history::Event>> past_of(Services& services, history::RunId run) {
@@ -72,6 +66,8 @@ Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& v
   co_return co_await execute_run(services, driver, view, *run, resume);
 }
 
+}  // namespace
+
 Task<int> with_driver(Services& services, ViewKind kind, Target target) {
   // In the background there is a log, not a reader who might stand still.
   if (services.detached == nullptr) services.output.stop_waiting();
@@ -100,7 +96,6 @@ ViewKind view_kind(bool json, bool quiet) {
   return quiet ? ViewKind::quiet : ViewKind::people;
 }
 
-// The text of --args: itself, or the content of @FILE (@- is stdin).
 Result<std::optional<std::string>> args_text(const std::optional<std::string>& typed,
                                              const fs::path& cwd) {
   if (!typed || !typed->starts_with('@')) return typed;
@@ -109,6 +104,8 @@ Result<std::optional<std::string>> args_text(const std::optional<std::string>& t
   if (!text) return tl::unexpected(text.error());
   return *std::move(text);
 }
+
+namespace {
 
 // "scripted:FILE" with the path made absolute.
 Result<std::string> agents_override(const std::string& typed, const fs::path& cwd) {

@@ -61,6 +61,8 @@ Json to_json(const store::RunRow& run, bool interrupted) {
           {"branch", text_or_null(run.branch)},
           {"working_dir", text_or_null(run.working_dir)},
           {"pr_url", text_or_null(run.pr_url)},
+          {"forked_from", text_or_null(run.forked_from)},
+          {"forked_at", text_or_null(run.forked_at)},
           {"created_at", to_iso8601(run.created_at)},
           {"started_at", time_or_null(run.started_at)},
           {"ended_at", time_or_null(run.ended_at)},
@@ -84,7 +86,8 @@ Json to_json(const store::StepRow& step) {
 }
 
 Json run_document(const store::RunRow& run, bool interrupted,
-                  const std::vector<store::StepRow>& steps, const RunFacts& facts) {
+                  const std::vector<store::StepRow>& steps, const std::vector<store::RunRow>& forks,
+                  const RunFacts& facts) {
   Json document = to_json(run, interrupted);
   document["code_hash"] = run.code_hash;
   document["request"] = payload_or_null(run.request);
@@ -108,6 +111,13 @@ Json run_document(const store::RunRow& run, bool interrupted,
       entry["progress"] = said->second;
     }
     document["steps"].push_back(std::move(entry));
+  }
+  document["forks"] = Json::array();
+  for (const auto& fork : forks) {
+    document["forks"].push_back({{"id", fork.id.text},
+                                 {"origin", fork.origin},
+                                 {"forked_at", text_or_null(fork.forked_at)},
+                                 {"status", store::to_string(fork.status)}});
   }
   document["artifacts"] = Json::array();
   for (const auto& artifact : facts.artifacts) {

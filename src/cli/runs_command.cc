@@ -123,8 +123,23 @@ Ending ending_of(const store::RunRow& run, bool interrupted, const RunFacts& fac
   return ending;
 }
 
+// Both ends of the links between a run and its retries and forks.
+void print_links(Output& output, const store::RunRow& run,
+                 const std::vector<store::RunRow>& forks) {
+  if (!run.forked_from.empty()) {
+    const auto at = run.forked_at.empty() ? "" : " from " + printable(run.forked_at);
+    output.line(fmt::format("  {:<9} {}{}", run.origin + " of", run.forked_from, at));
+  }
+  for (const auto& fork : forks) {
+    const auto at = fork.forked_at.empty() ? "" : " from " + printable(fork.forked_at);
+    output.line(fmt::format("  {:<9} {}{} ({})", fork.origin == "retry" ? "retried" : "forked",
+                            fork.id.text, at, store::to_string(fork.status)));
+  }
+}
+
 void print_run(Services& services, const store::RunRow& run,
-               const std::vector<store::StepRow>& steps, const RunFacts& facts) {
+               const std::vector<store::StepRow>& steps, const std::vector<store::RunRow>& forks,
+               const RunFacts& facts) {
   auto& output = services.output;
   const bool interrupted = is_interrupted(services, run);
   output.line(
@@ -132,6 +147,7 @@ void print_run(Services& services, const store::RunRow& run,
   output.line(fmt::format("  project   {}", run.project));
   output.line(fmt::format("  file      {}", run.file));
   output.line(fmt::format("  created   {}", to_iso8601(run.created_at)));
+  print_links(output, run, forks);
   if (!run.phase.empty() && !store::is_terminal(run.status)) {
     output.line(fmt::format("  phase     {}", run.phase));
   }
@@ -191,13 +207,14 @@ Task<int> show_run(Services& services, RunsShowCommand command) {
   const auto run = co_await store.catalog().find_run(command.run);
   if (!run) co_return refuse(services, run.error());
   const auto steps = co_await store.catalog().steps(run->id);
+  const auto forks = co_await store.catalog().forks(run->id);
   RunFacts facts;
   for (const auto& event : co_await store.log().read(run->id, 0)) facts.apply(event);
   if (command.json) {
-    const auto document = run_document(*run, is_interrupted(services, *run), steps, facts);
+    const auto document = run_document(*run, is_interrupted(services, *run), steps, forks, facts);
     services.output.out(to_pretty_text(document) + "\n");
   } else {
-    print_run(services, *run, steps, facts);
+    print_run(services, *run, steps, forks, facts);
   }
   co_await mention_interrupted(services);
   co_return ok;

@@ -402,6 +402,17 @@ Task<std::vector<Definition>> load_definitions(Loader loader, fs::path project, 
   co_return co_await load(std::move(loader), std::move(project), std::move(files), findings);
 }
 
+Task<Result<script::WorkflowInfo>> describe_bundle(Loader loader, script::Bundle bundle) {
+  Definition definition{.file = bundle.file, .bundle = std::move(bundle), .error = {}};
+  WorkerSlot slot(std::move(loader), {});
+  const auto worker = co_await slot.get();
+  if (!worker) co_return tl::unexpected(worker.error());
+  co_await describe(**worker, definition, Findings::no);
+  co_await slot.stop();
+  if (!definition.usable()) co_return fail(ErrorCode::invalid_argument, definition.error);
+  co_return *std::move(definition.info);
+}
+
 Task<Result<Definition>> resolve_definition(Loader loader, fs::path project, fs::path cwd,
                                             std::string wanted) {
   if (const auto file = as_path(project, cwd, wanted)) {

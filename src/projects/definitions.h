@@ -51,4 +51,7 @@ Task<std::vector<Definition>> load_definitions(Loader loader, std::filesystem::p
 Task<Result<Definition>> resolve_definition(Loader loader, std::filesystem::path project,
                                             std::filesystem::path cwd, std::string wanted);
 
+// What a kept bundle declares. invalid_argument when it cannot be loaded.
+Task<Result<script::WorkflowInfo>> describe_bundle(Loader loader, script::Bundle bundle);
+
 }  // namespace agentcmd::projects

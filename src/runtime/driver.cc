@@ -45,16 +45,21 @@ class LocalDriver final : public Driver {
   Task<Result<RunId>> create(NewRun run) override {
     const RunId id{make_id('r', random_)};
     RunState state;
-    auto events =
-        engine::number(state, clock_.now(),
-                       {RunCreated{.definition = run.definition,
-                                   .file = run.bundle.file,
-                                   .code_hash = run.bundle.hash,
-                                   .project = run.project.string(),
-                                   .name = run.name,
-                                   .timeout = static_cast<std::uint64_t>(run.timeout.count()),
-                                   .seed = random_.next(),
-                                   .request = run.request}});
+    RunCreated created{.definition = run.definition,
+                       .file = run.bundle.file,
+                       .code_hash = run.bundle.hash,
+                       .project = run.project.string(),
+                       .name = run.name,
+                       .timeout = static_cast<std::uint64_t>(run.timeout.count()),
+                       .seed = random_.next(),
+                       .request = run.request};
+    std::vector<history::Detail> details;
+    if (run.fork) {
+      details = forked(std::move(created), *std::move(run.fork));
+    } else {
+      details.emplace_back(std::move(created));
+    }
+    auto events = engine::number(state, clock_.now(), std::move(details));
     const store::Owner owner{.driver = presence_->driver(), .term = 1};
     std::vector<store::RunAppend> parts;
     parts.push_back({.run = id, .expected_seq = 0, .owner = owner, .events = std::move(events)});

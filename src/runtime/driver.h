@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "history/event.h"
+#include "runtime/fork.h"
 #include "runtime/run_snapshots.h"
 #include "runtime/stuck.h"
 #include "script/bundle.h"
@@ -37,6 +38,7 @@ struct NewRun {
   // {"args": {...validated, defaults filled in...}, "mode", "branchName", "baseBranch", "preserve",
   // "agents"}
   JsonText request;
+  std::optional<ForkOf> fork;  // of a fork or a retry (fork.h); else started by the user
 };
 
 // Told of what was committed, in order, and of live output. Calls come on the loop; they must not
