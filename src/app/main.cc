@@ -51,7 +51,8 @@ bool executes_run(const cli::Command& command) {
   return std::holds_alternative<cli::RunCommand>(command) ||
          std::holds_alternative<cli::RunsResumeCommand>(command) ||
          std::holds_alternative<cli::RunsForkCommand>(command) ||
-         std::holds_alternative<cli::RunsRetryCommand>(command);
+         std::holds_alternative<cli::RunsRetryCommand>(command) ||
+         std::holds_alternative<cli::WorkerCommand>(command);
 }
 
 // Whether exit code 1 is an answer, so that what goes wrong needs another.

@@ -58,6 +58,8 @@ inline constexpr std::size_t snapshot_left_out_named_max = 20;
 
 // One frame between driver and workflow worker.
 inline constexpr std::size_t worker_frame_bytes_max = 256 * mib;
+// What the contexts of a worker may take up before those that rest are given up, the longest first.
+inline constexpr std::size_t contexts_bytes_max = 64 * mib;
 // A worker that has not answered for so long is killed.
 inline constexpr auto worker_answer_max = 10s;
 // A run that kills its worker so often is paused.
@@ -82,6 +84,24 @@ inline constexpr auto agent_silence_warn = 5min;
 inline constexpr auto agent_silence_interrupt = 10min;
 inline constexpr auto agent_silence_kill = 12min;
 inline constexpr std::size_t changed_files_looked_at = 20'000;
+
+// Project events: so many are told to a run, or looked through, at once.
+inline constexpr std::size_t events_at_once = 100;
+inline constexpr std::size_t event_headings_at_once = 1000;
+inline constexpr std::size_t event_name_bytes_max = 256;
+
+// A run that has nothing to do for so long sleeps; until then it stays as it is.
+inline constexpr auto sleep_min = 2s;
+// Sleeping runs that are brought back at once.
+inline constexpr std::size_t runs_waking_max = 100;
+// A driver looks without having been woken, as wake-ups can be lost; one that keeps a home going
+// finds the runs of dead drivers so.
+inline constexpr auto driver_look_max = 30s;
+inline constexpr auto keeper_look_max = 5s;
+// How long a run that could not be executed (disk full, checkout in use) is left alone.
+inline constexpr auto run_retry_wait = 10s;
+// Runs that invoke runs.
+inline constexpr unsigned invoke_depth_max = 16;
 
 // Time for clean-up steps after a cancel, and between TERM and KILL.
 inline constexpr auto cancel_grace = 60s;

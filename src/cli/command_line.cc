@@ -36,6 +36,8 @@ class CommandLine {
     add_doctor();
     add_backup();
     add_restore();
+    add_events();
+    add_worker();
     add_config();
     add_version();
     add_help();
@@ -353,6 +355,35 @@ class CommandLine {
     sub->add_flag("--force", v->force, "Also where the home has something; that is kept beside it");
     sub->add_flag("--check", v->check, "Only see whether the backup is complete and undamaged");
     json_flag(sub, v->json);
+  }
+
+  void add_events() {
+    auto* group = app_.add_subcommand("events", "Send events to the runs of a project");
+    group->require_subcommand(1);
+    group->fallthrough();
+    auto* send = group->add_subcommand("send", "Send one: runs that wait for it go on");
+    auto sent = command<EventsSendCommand>(send);
+    send->add_option("NAME", sent->name, "Name of the event")->required();
+    send->add_option("--data", sent->data, "What it carries, as JSON or @FILE (default {})")
+        ->type_name("JSON|@FILE");
+    project_option(send, sent->project, "The project (default: the nearest parent with .agent)");
+    json_flag(send, sent->json);
+    auto* list = group->add_subcommand("list", "Those that were sent, newest first");
+    auto listed = command<EventsListCommand>(list);
+    project_option(list, listed->project, "The project (default: the nearest parent with .agent)");
+    list->add_flag("--all", listed->all, "Of every project");
+    list->add_option("--name", listed->name, "Only events of this name");
+    list->add_option("--limit", listed->limit, "At most so many (default 50)")
+        ->check(CLI::Range(1, 100000));
+    json_flag(list, listed->json);
+  }
+
+  void add_worker() {
+    auto* sub = app_.add_subcommand("worker", "Keep runs going that nobody else executes");
+    auto value = command<WorkerCommand>(sub);
+    project_option(sub, value->project, "Only runs of this project (default: all)");
+    json_flag(sub, value->json, "Print one JSON object a line as things happen");
+    sub->add_flag("-v,--verbose", verbose_, "Also print log messages of agentcmd itself");
   }
 
   void add_config() {

@@ -192,12 +192,33 @@ struct RestoreCommand {
   bool json = false;
 };
 
+struct EventsSendCommand {
+  std::string name;
+  std::optional<std::string> data;  // JSON, or @FILE
+  std::string project;
+  bool json = false;
+};
+
+struct EventsListCommand {
+  std::string project;
+  std::string name;  // empty: all
+  bool all = false;  // of every project
+  std::size_t limit = 50;
+  bool json = false;
+};
+
+struct WorkerCommand {
+  std::string project;  // empty: the whole home
+  bool json = false;
+};
+
 using Command = std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand,
                              RunsListCommand, RunsShowCommand, RunsLogsCommand, RunsHistoryCommand,
                              RunsResumeCommand, RunsCancelCommand, RunsPauseCommand, AnswerCommand,
                              RunsWhyCommand, RunsQueryCommand, RunsExportCommand, ReplayCommand,
                              RunsPruneCommand, RunsDeleteCommand, RunsForkCommand, RunsRetryCommand,
                              RunsDiffCommand, DefinitionsCommand, DoctorCommand,
-                             BackupCommand, RestoreCommand>;
+                             BackupCommand, RestoreCommand, EventsSendCommand,
+                             EventsListCommand, WorkerCommand>;
 
 }  // namespace agentcmd::cli

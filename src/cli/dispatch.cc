@@ -37,6 +37,9 @@ struct Carry {
   Task<int> operator()(DoctorCommand& command) const { return examine_home(services, command); }
   Task<int> operator()(BackupCommand& command) const { return make_backup(services, command); }
   Task<int> operator()(RestoreCommand& command) const { return restore_backup(services, command); }
+  Task<int> operator()(EventsSendCommand& command) const { return send_event(services, command); }
+  Task<int> operator()(EventsListCommand& command) const { return list_events(services, command); }
+  Task<int> operator()(WorkerCommand& command) const { return keep_home(services, command); }
   template <typename Plain>
   Task<int> operator()(Plain&) const {
     throw Bug("a command that needs no loop was dispatched to it");

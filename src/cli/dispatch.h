@@ -41,6 +41,10 @@ Task<int> examine_home(Services& services, DoctorCommand command);
 Task<int> make_backup(Services& services, BackupCommand command);
 Task<int> restore_backup(Services& services, RestoreCommand command);
 
+Task<int> send_event(Services& services, EventsSendCommand command);
+Task<int> list_events(Services& services, EventsListCommand command);
+Task<int> keep_home(Services& services, WorkerCommand command);
+
 // Any of those that need the loop.
 Task<int> dispatch(Services& services, Command command);
 

@@ -44,6 +44,7 @@ class FakeDriver final : public runtime::Driver {
     if (on_cancel) on_cancel();
     co_return;
   }
+  Task<> keep(runtime::KeepOptions) override { co_return; }
   Task<> stop() override {
     stopped = true;
     changed_.notify();

@@ -198,7 +198,13 @@ Json error_of(const Ending& ending, const RunFacts& facts) {
 
 }  // namespace
 
+bool RunView::is_ours(const history::RunId& run) {
+  if (run_.text.empty()) run_ = run;
+  return run_ == run;
+}
+
 void RunView::committed(const history::RunId& run, const history::Event& event) {
+  if (!is_ours(run)) return;
   facts_.apply(event);
   if (output_.has_room()) mention_left_out(run);
   shown(run, event);
@@ -207,7 +213,7 @@ void RunView::committed(const history::RunId& run, const history::Event& event) 
 
 void RunView::output(const history::RunId& run, const history::StepKey& step,
                      std::string_view stream, std::string_view text) {
-  if (!wants_output()) return;
+  if (!wants_output() || !is_ours(run)) return;
   if (output_.has_room()) {
     mention_left_out(run);
     shown_output(run, step, stream, text);
@@ -231,6 +237,7 @@ std::string left_out_note(const history::RunId& run, std::size_t bytes) {
 }
 
 void RunView::begin(const history::RunId& run, const std::vector<history::Event>& past) {
+  run_ = run;
   for (const auto& event : past) facts_.apply(event);
   begun(run, past);
 }

@@ -20,6 +20,7 @@ namespace agentcmd::cli {
 
 // What is committed is always shown, and the ending. Output of steps is left out while the reader
 // of stdout stands still and much is kept for it already (Output::has_room); then it says how much.
+// Of the driver's other runs, children of this one, nothing is shown.
 class RunView : public runtime::Observer {
  public:
   void committed(const history::RunId& run, const history::Event& event) final;
@@ -66,6 +67,9 @@ class RunView : public runtime::Observer {
  private:
   void mention_left_out(const history::RunId& run);
 
+  bool is_ours(const history::RunId& run);
+
+  history::RunId run_;  // empty until something is known of it
   RunFacts facts_;
   std::function<void(const history::Event&)> listener_;
   std::size_t left_out_ = 0;  // bytes, not mentioned yet

@@ -148,6 +148,9 @@ void print_run(Services& services, const store::RunRow& run,
   output.line(fmt::format("  file      {}", run.file));
   output.line(fmt::format("  created   {}", to_iso8601(run.created_at)));
   print_links(output, run, forks);
+  if (!run.parent.empty()) {
+    output.line(fmt::format("  parent    {} ({})", run.parent, printable(run.parent_key)));
+  }
   if (!run.phase.empty() && !store::is_terminal(run.status)) {
     output.line(fmt::format("  phase     {}", run.phase));
   }
@@ -161,6 +164,26 @@ void print_run(Services& services, const store::RunRow& run,
   style.unicode = output.has_unicode();
   for (const auto& line : summary(ending_of(run, interrupted, facts), facts, style)) {
     output.line(line);
+  }
+}
+
+Json to_json(const std::vector<store::RunRow>& children) {
+  Json all = Json::array();
+  for (const auto& child : children) {
+    all.push_back({{"id", child.id.text},
+                   {"definition", child.definition},
+                   {"status", store::to_string(child.status)},
+                   {"step", child.parent_key}});
+  }
+  return all;
+}
+
+void print_children(Services& services, const std::vector<store::RunRow>& children) {
+  if (!children.empty()) services.output.line("children");
+  for (const auto& child : children) {
+    services.output.line(fmt::format("  {}  {}  {}  for {}", child.id.text,
+                                     padded(status_of(child, is_interrupted(services, child)), 11),
+                                     padded(child.definition, 20), printable(child.parent_key)));
   }
 }
 
@@ -207,14 +230,17 @@ Task<int> show_run(Services& services, RunsShowCommand command) {
   const auto run = co_await store.catalog().find_run(command.run);
   if (!run) co_return refuse(services, run.error());
   const auto steps = co_await store.catalog().steps(run->id);
+  const auto children = co_await store.catalog().children(run->id);
   const auto forks = co_await store.catalog().forks(run->id);
   RunFacts facts;
   for (const auto& event : co_await store.log().read(run->id, 0)) facts.apply(event);
   if (command.json) {
-    const auto document = run_document(*run, is_interrupted(services, *run), steps, forks, facts);
+    auto document = run_document(*run, is_interrupted(services, *run), steps, forks, facts);
+    document["children"] = to_json(children);
     services.output.out(to_pretty_text(document) + "\n");
   } else {
     print_run(services, *run, steps, forks, facts);
+    print_children(services, children);
   }
   co_await mention_interrupted(services);
   co_return ok;

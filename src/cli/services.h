@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "cli/output.h"
 #include "projects/definitions.h"
+#include "projects/new_run.h"
 #include "runtime/driver.h"
 #include "runtime/retention.h"
 #include "store/store.h"
@@ -64,7 +65,12 @@ struct Services {
             .secrets = secrets,
             .observer = observer,
             .wait_when_paused = wait_when_paused,
-            .wait_at_gates = can_ask};
+            .wait_at_gates = can_ask,
+            .make_run = [loader = loader()](std::filesystem::path project, std::string workflow,
+                                            JsonText args) {
+              return projects::new_run(loader, std::move(project), std::move(workflow),
+                                       std::move(args));
+            }};
   }
 };
 

@@ -6,6 +6,7 @@
 #include "history/command.h"
 #include "history/event.h"
 
+#include <cstddef>
 #include <string>
 #include <variant>
 #include <vector>
@@ -103,6 +104,7 @@ struct Round {
   // Closures started by these very commands that ended without a host effect: scheduled, started
   // and completed in one commit.
   std::vector<ClosureEnd> closures;
+  std::size_t heap = 0;  // bytes that the run's context takes up in the worker, estimated
 };
 
 struct Completion {

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "runtime/driver_steps.h"
 
 #include <boost/asio/error.hpp>
 #include <boost/system/system_error.hpp>
@@ -42,7 +43,9 @@ Task<> Attempts::run(steps::StepHost& host, const steps::StepType& type, steps::
   steps::Outcome outcome;
   try {
     co_await prepare_(step);
-    outcome = co_await machine_.run_step(type, host, std::move(step), stop);
+    outcome = find_driver_step(type.name) == &type
+                  ? co_await type.run(host, std::move(step), stop)
+                  : co_await machine_.run_step(type, host, std::move(step), stop);
   } catch (const boost::system::system_error& error) {
     if (error.code() == boost::asio::error::operation_aborted) throw;  // the driver leaves
     outcome = failed("Error", error.what());

@@ -36,6 +36,7 @@ class Attempts {
   void stop_all();
 
   bool empty() const { return running_.empty(); }
+  std::size_t size() const { return running_.size(); }
   bool contains(const history::StepKey& key) const { return running_.contains(key); }
 
   // Leaves the processes of all attempts to themselves and forgets them.

@@ -20,8 +20,10 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -71,6 +73,11 @@ struct DriverOptions {
   bool wait_when_paused = false;
   // The same at gates only: for who asks them in place.
   bool wait_at_gates = false;
+  // A workflow of the project as a new run, its arguments checked and completed: what step.invoke
+  // begins. Errors say what is wrong, for people. Without it nothing can be invoked.
+  std::function<Task<Result<NewRun>>(std::filesystem::path project, std::string workflow,
+                                     JsonText args)>
+      make_run;
 };
 
 // How driving a run ended.
@@ -79,6 +86,22 @@ struct Driven {
   std::string reason;   // of a pause: "lost", "nondeterminism", ... (history::RunPaused); "gate"
   std::string message;  // why failed, paused or waiting: for the user
   JsonText result;      // when completed
+};
+
+// What a driver found when it began to keep a home going.
+struct BootReport {
+  std::size_t adopted = 0;   // runs that were taken over
+  std::size_t attached = 0;  // of those, runs that something was being done for: looked for again
+  std::size_t overdue = 0;   // of those, runs whose next moment had passed
+  std::size_t asleep = 0;    // of those, runs that nothing has to be done for now
+  std::size_t paused = 0;    // runs that wait for a person, and belong to nobody
+};
+
+struct KeepOptions {
+  std::string project;  // empty: all
+  std::function<void(const BootReport&)> booted;
+  // A run has ended, or waits for a person.
+  std::function<void(const history::RunId&, const Driven&)> settled;
 };
 
 class Driver {
@@ -111,6 +134,12 @@ class Driver {
   // are logged, and have looked again at what they should be doing. For every minute.
   virtual std::vector<StuckRun> check_stuck() = 0;
 
+  // Keeps a home, or one project, going until stop(): takes over every run whose driver is gone,
+  // but for paused ones that nobody has asked to go on, and executes them; looks for more now and
+  // then. Runs that sleep cost next to nothing (sleepers.h). Any number of drivers may do so at
+  // once.
+  virtual Task<> keep(KeepOptions options) = 0;
+
   // Leaves everything as it is: processes of steps go on under their supervisors, runs can be
   // resumed.
   virtual Task<> stop() = 0;
@@ -134,6 +163,13 @@ std::unique_ptr<Driver> start_driver_on(std::unique_ptr<Machine> machine,
 
 // Whether a live process owns the run now.
 bool is_driver_alive(const store::Home& home, const std::string& driver);
+
+// invalid_argument says how names of project events look.
+Result<void> check_event_name(std::string_view name);
+
+// Adds the events, and wakes the drivers whose runs may wait for them. Their ids, in order.
+Task<std::vector<std::uint64_t>> send_events(store::Store& store, store::Home home,
+                                             std::vector<store::ProjectEvent> events);
 
 // Asks the run's driver to cancel; with no driver alive the run is taken over and cancelled here,
 // processes included. Returns when the request is durable (alive) or carried out (not alive).

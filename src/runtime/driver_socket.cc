@@ -11,6 +11,7 @@
 #include <array>
 #include <cerrno>
 #include <filesystem>
+#include <system_error>
 
 namespace agentcmd::runtime {
 
@@ -70,6 +71,16 @@ void wake_driver(const store::Home& home, const std::string& driver) {
   socket.open(Protocol(), ignored);
   socket.send_to(asio::buffer("wake", 4), Protocol::endpoint(short_path(folder, driver)), 0,
                  ignored);
+}
+
+void wake_all_drivers(const store::Home& home) {
+  std::error_code error;
+  const auto options = std::filesystem::directory_options::skip_permission_denied;
+  std::filesystem::directory_iterator entry(home.drivers(), options, error);
+  for (const std::filesystem::directory_iterator end; !error && entry != end;
+       entry.increment(error)) {
+    if (entry->path().extension() == ".sock") wake_driver(home, entry->path().stem().string());
+  }
 }
 
 }  // namespace agentcmd::runtime

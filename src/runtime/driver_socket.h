@@ -32,5 +32,6 @@ class DriverSocket {
 
 // Wakes the driver. No answer, no error: a driver that is gone has no use for it.
 void wake_driver(const store::Home& home, const std::string& driver);
+void wake_all_drivers(const store::Home& home);
 
 }  // namespace agentcmd::runtime

@@ -2,105 +2,16 @@
 
 #include "async/task_group.h"
 #include "base/limits.h"
+#include "runtime/driver_fixture.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-#include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
-#include <thread>
 
 namespace agentcmd::runtime {
 namespace {
 
-namespace fs = std::filesystem;
-namespace asio = boost::asio;
-
-// Collects what was committed.
-class Recorder final : public Observer {
- public:
-  void committed(const history::RunId&, const history::Event& event) override {
-    events.push_back(event);
-  }
-  void output(const history::RunId&, const history::StepKey&, std::string_view,
-              std::string_view) override {}
-
-  template <typename Kind>
-  std::size_t count() const {
-    return static_cast<std::size_t>(std::ranges::count_if(events, [](const history::Event& event) {
-      return std::holds_alternative<Kind>(event.detail);
-    }));
-  }
-
-  std::vector<history::Event> events;
-};
-
-class DriverTest : public testing::Test {
- protected:
-  DriverTest() {
-    auto pattern = (fs::temp_directory_path() / "agentcmd-driver-XXXXXX").string();
-    root = mkdtemp(pattern.data());
-    project = root / "project";
-    fs::create_directories(project / ".agent/workflows/definitions");
-    home = {.root = root / "home"};
-    store::prepare(home);
-    store = store::open_store(io.get_executor(), home);
-  }
-  ~DriverTest() override {
-    wait(store->log().stop());
-    store.reset();
-    fs::remove_all(root);
-  }
-
-  template <typename T>
-  T wait(Task<T> task) {
-    auto future = asio::co_spawn(io, std::move(task), asio::use_future);
-    io.restart();
-    while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) io.run_one();
-    return future.get();
-  }
-
-  void run_until(const std::function<bool()>& condition) {
-    io.restart();
-    while (!condition()) io.run_one_for(std::chrono::milliseconds(20));
-  }
-
-  std::unique_ptr<Driver> driver(Observer* observer = nullptr) {
-    DriverOptions options{.home = home, .libexec = AGENTCMD_TEST_LIBEXEC, .observer = observer};
-    return *wait(start_driver(io.get_executor(), *store, clock, random, std::move(options)));
-  }
-
-  script::Bundle bundle(const std::string& source) {
-    const auto file = project / ".agent/workflows/definitions/one.ts";
-    std::ofstream(file) << source;
-    return wait(script::make_bundle(io.get_executor(), AGENTCMD_TEST_LIBEXEC, project, file,
-                                    home.bundles()))
-        .value();
-  }
-
-  history::RunId create(Driver& driver, const std::string& body) {
-    const auto source =
-        "export default defineWorkflow({ id: 'one' }, async ({ event, step }) => {" + body + "});";
-    NewRun run{.bundle = bundle(source),
-               .definition = "one",
-               .project = project,
-               .name = "one",
-               .request = {fmt::format(R"({{"args":{{"pid":{}}},"mode":"stay"}})", getpid())}};
-    return wait(driver.create(std::move(run))).value();
-  }
-
-  asio::io_context io;
-  fs::path root;
-  fs::path project;
-  store::Home home;
-  std::unique_ptr<store::Store> store;
-  SystemClock clock;
-  SystemRandom random;
-};
+class DriverTest : public DriverFixture {};
 
 TEST_F(DriverTest, AClosuresResultTravelsThroughTheHistory) {
   Recorder recorder;
@@ -167,7 +78,7 @@ TEST_F(DriverTest, AnAnswerOfADriverThatCouldNotRecordItIsTakenByTheNext) {
                         .run = run,
                         .kind = "gate",
                         .data = {R"({"key":"go","approved":true,"by":"ada"})"},
-                        .at = clock.now()};
+                        .at = clock->now()};
   wait(store->requests().add(answer));
 
   // From here on the first driver can commit nothing more.
@@ -298,7 +209,7 @@ TEST_F(DriverTest, AnotherCodeUnderTheSameHistoryPausesTheRunAndShowsBothSides) 
        .expected_seq = hash.size(),
        .owner = *owner,
        .events = {{.seq = hash.size() + 1,
-                   .at = clock.now(),
+                   .at = clock->now(),
                    .detail = history::RunResumed{.by = "test", .code_hash = other.hash}}}});
   ASSERT_TRUE(wait(store->log().append(std::move(parts))));
   const auto driven = wait(two->drive(run, false)).value();

@@ -42,6 +42,8 @@ class LocalMachine final : public Machine {
   bool is_driver_alive(const std::string& driver) override {
     return runtime::is_driver_alive(home_, driver);
   }
+  void wake_driver(const std::string& driver) override { runtime::wake_driver(home_, driver); }
+  void wake_all_drivers() override { runtime::wake_all_drivers(home_); }
   int driver_pid(const std::string& driver) override { return runtime::driver_pid(home_, driver); }
 
   std::unique_ptr<WorkerHost> make_worker_host(script::WorkerHandlers handlers) override {

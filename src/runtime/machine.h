@@ -53,6 +53,9 @@ class Machine {
   // Under a new id. Throws Fault.
   virtual std::unique_ptr<Presence> register_driver() = 0;
   virtual bool is_driver_alive(const std::string& driver) = 0;
+  // No answer, no error: a driver that is gone has no use for it.
+  virtual void wake_driver(const std::string& driver) = 0;
+  virtual void wake_all_drivers() = 0;
   // 0 if unknown: for messages.
   virtual int driver_pid(const std::string& driver) = 0;
 

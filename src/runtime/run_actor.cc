@@ -74,6 +74,7 @@ RunActor::RunActor(Services services, RunId run, store::Owner owner)
       closures_(services_.executor, [this] { became_quiet(); }),
       news_(services_.executor),
       committing_(services_.executor),
+      child_wakeup_(services_.executor),
       alarm_(services_.machine.make_alarm()),
       requests_(services_.executor),
       commits_(services_.executor),
@@ -86,6 +87,8 @@ RunActor::RunActor(Services services, RunId run, store::Owner owner)
           }) {}
 
 Task<Result<Driven>> RunActor::drive(bool resume) {
+  asleep_.reset();
+  held_at_end_.clear();
   std::exception_ptr failure;
   Result<Driven> driven = fail(ErrorCode::cancelled, "the run was left");
   try {
@@ -176,6 +179,8 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
 // Two runs that would switch branches below each other do not run at once.
 Task<Result<void>> RunActor::hold_checkout() {
   const auto request = parse_trusted(state_.created.request.text, "the run's request");
+  // A child that works where its parent does works under the lock of its parent.
+  if (!string_or(request, "within").empty()) co_return Result<void>();
   const auto mode = workspace::mode_from(string_or(request, "mode", "stay"));
   if (!mode) co_return tl::unexpected(mode.error());
   auto lock = co_await services_.machine.lock_checkout(state_.created.project, *mode, run_.text);
@@ -194,6 +199,7 @@ Task<Result<void>> RunActor::resume(std::string by) {
   std::vector<Job> unseen;
   unseen.reserve(state_.unseen.size());
   for (const auto& event : state_.unseen) unseen.push_back(engine::job_of(event, state_.created));
+  resume_by_.reset();
   co_return co_await turn({RunResumed{.by = std::move(by), .code_hash = state_.code_hash}},
                           std::move(unseen));
 }
@@ -213,10 +219,13 @@ Task<Result<void>> RunActor::run_until_end() {
         done = {};
       }
       if (done && !state_.paused) recover_open_steps();
-    } else if (state_.paused && !is_anything_under_way() && !services_.options.wait_when_paused) {
+    } else if (events_due_ && !state_.paused && !ending_) {
+      co_await receive_events();
+    } else if (state_.paused && !is_anything_under_way() &&
+               (may_sleep_ || !services_.options.wait_when_paused)) {
       co_return Result<void>();
-    } else if (is_waiting_for_people_only() && !services_.options.wait_when_paused &&
-               !services_.options.wait_at_gates) {
+    } else if (is_waiting_for_people_only() && !stays_for_people()) {
+      held_at_end_ = held_children();
       co_return Result<void>();
     } else if (ending_ && is_quiet()) {
       done = co_await append_details({*std::exchange(ending_, std::nullopt)});
@@ -228,7 +237,11 @@ Task<Result<void>> RunActor::run_until_end() {
                         "step, timer or event is open. Look for a promise made without a step.",
                     .detail = {"{}"}};
       done = co_await end_paused({});
+    } else if (fall_asleep()) {
+      co_return Result<void>();
     } else {
+      if (settled_) std::exchange(settled_, nullptr)();
+      if (closures_.empty() && warm_generation_ != 0) services_.workers.rest(run_);
       co_await news_.wait();
     }
     if (!done) co_return done;
@@ -242,8 +255,41 @@ bool RunActor::is_waiting_for_something() const {
 }
 
 bool RunActor::is_waiting_for_people_only() const {
-  return !state_.paused && !state_.gates.empty() && state_.steps.empty() && state_.timers.empty() &&
-         state_.waits.empty() && !ending_ && !force_cancel_;
+  const auto held = held_children().size();
+  return !state_.paused && (!state_.gates.empty() || held > 0) && state_.steps.size() == held &&
+         state_.timers.empty() && state_.waits.empty() && !ending_ && !force_cancel_;
+}
+
+// Gates can be asked in place only of the run that is in the foreground.
+bool RunActor::stays_for_people() const {
+  const auto& options = services_.options;
+  return options.wait_when_paused ||
+         (options.wait_at_gates && !may_sleep_ && held_children().empty());
+}
+
+void RunActor::let_sleep(std::function<void()> settled) {
+  may_sleep_ = true;
+  settled_ = std::move(settled);
+}
+
+// Every attempt that runs waits for a child that exists.
+bool RunActor::waits_for_children_only() const {
+  return attempts_.size() == children_.size() && has_looked_at_children() && closures_.empty() &&
+         queued_.empty() && granted_.empty() && closure_jobs_.empty() && !held_finalize_;
+}
+
+// A moment that is near is waited for awake.
+bool RunActor::fall_asleep() {
+  if (!may_sleep_ || state_.paused || leaving_ || ending_ || force_cancel_) return false;
+  if (requests_under_way_ > 0) return false;
+  if (!waits_for_children_only() || !is_waiting_for_something()) return false;
+  const auto next = next_moment();
+  if (next && *next < services_.clock.now() + limits::sleep_min) return false;
+  Sleeper sleeper{.run = run_, .project = state_.created.project, .due = next};
+  for (const auto& [key, wait] : state_.waits) sleeper.events.push_back(wait.event);
+  for (const auto& [key, child] : children_) sleeper.children.push_back(child.run);
+  asleep_ = std::move(sleeper);
+  return true;
 }
 
 // A closure without its context never ends.
@@ -435,12 +481,15 @@ Task<Result<void>> RunActor::append(std::vector<Event> events) {
   const auto shown = observer != nullptr ? events : std::vector<Event>();
   if (!events.empty()) {
     const auto last = events.back().seq;
+    const auto born = born_with(events);
     std::vector<store::RunAppend> parts;
     parts.push_back(
         {.run = run_, .expected_seq = committed_, .owner = owner_, .events = std::move(events)});
+    for (const auto& key : born) parts.push_back(births_.at(key));
     const auto appended = co_await services_.store.log().append(std::move(parts));
     if (!appended) co_return appended;
     committed_ = last;
+    announce(born);
   }
   processed_ = std::max(processed_, posted);
   committing_.notify();
@@ -532,7 +581,7 @@ bool RunActor::is_current(const Detail& detail) const {
   if (const auto* timer = as<TimerFired>(detail)) return state_.timers.contains(timer->key);
   if (const auto* wait = as<WaitTimedOut>(detail)) return state_.waits.contains(wait->key);
   if (const auto* event = as<EventReceived>(detail)) {
-    return event->wait.empty() || state_.waits.contains({event->wait});
+    return event->wait.empty() ? is_unseen(*event) : state_.waits.contains({event->wait});
   }
   if (const auto* gate = as<GateDecided>(detail)) return state_.gates.contains(gate->key);
   if (as<RunPaused>(detail) != nullptr) return !state_.paused;
@@ -568,6 +617,10 @@ Driven RunActor::driven() const {
     }
     return {.status = RunStatus::cancelled};
   }
+  if (asleep_) return {.status = RunStatus::waiting, .reason = "asleep"};
+  if (!state_.paused && !held_at_end_.empty()) {
+    return {.status = RunStatus::paused, .reason = "child", .message = join(held_at_end_, "\n")};
+  }
   if (!state_.paused && !state_.gates.empty()) {
     return {.status = RunStatus::waiting, .reason = "gate", .message = gates_message()};
   }
@@ -590,8 +643,13 @@ void RunActor::request_cancel(std::string by) {
       });
   if (asked) {
     stop_everything();
+    hurry_children(by);
     return;
   }
+  post({RunCancelRequested{.by = std::move(by)}});
+}
+
+void RunActor::request_cancel_once(std::string by) {
   post({RunCancelRequested{.by = std::move(by)}});
 }
 

@@ -18,8 +18,10 @@
 #include "runtime/attempts.h"
 #include "runtime/closures.h"
 #include "runtime/driver.h"
+#include "runtime/family.h"
 #include "runtime/machine.h"
 #include "runtime/run_snapshots.h"
+#include "runtime/sleepers.h"
 #include "runtime/slots.h"
 #include "steps/step.h"
 #include "store/store.h"
@@ -29,6 +31,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,6 +50,7 @@ struct Services {
   Slots& slots;
   const DriverOptions& options;
   std::map<std::string, std::string> env;  // for host steps
+  Family& family;
 };
 
 class RunActor final : public steps::StepHost {
@@ -59,8 +63,18 @@ class RunActor final : public steps::StepHost {
   // See Driver::change_code.
   void change_code(std::string code_hash) { next_code_ = std::move(code_hash); }
 
+  // From here on drive() returns when nothing can happen for a while but what the clock, an event
+  // or a child brings, and asleep() says what; `settled` is called once, when the run first has
+  // nothing to do at the moment.
+  void let_sleep(std::function<void()> settled);
+  const std::optional<Sleeper>& asleep() const { return asleep_; }
+  // Whether something came in that drive() did not take up any more.
+  bool has_news() const { return !inbox_.empty() || events_due_ || force_cancel_; }
+
   // Asks for cancellation with clean-up; a second call ends the run without waiting for clean-up.
   void request_cancel(std::string by);
+  // As the first call of request_cancel(), however often it is called.
+  void request_cancel_once(std::string by);
 
   // From the next step boundary on nothing new begins; what runs goes on to its end.
   void request_pause(std::string by);
@@ -75,6 +89,29 @@ class RunActor final : public steps::StepHost {
   void look_at_requests();
   // Why the run is stuck, if it is; then it has looked again at all that it should be doing.
   std::vector<std::string> help_if_stuck();
+
+  // There may be events that it waits for.
+  void look_for_events();
+  bool waits_for_event(const std::string& project, const std::string& name) const;
+
+  // Something may have happened to a child.
+  void look_at_children();
+  std::vector<history::RunId> awaited_children() const;
+  // The run that has invoked this one, or empty. Known once drive() has loaded the run.
+  const std::string& parent() const { return state_.created.parent; }
+
+  // The steps of driver_steps.h.
+  Task<steps::Outcome> send_events(steps::Step step);
+  Task<steps::Outcome> invoke(steps::Step step, StopSource& stop);
+
+  // A child that a step waits for.
+  struct Child {
+    history::RunId run;
+    bool closes = true;            // it is cancelled with the step
+    std::optional<Time> deadline;  // when it is cancelled anyway
+    bool late = false;             // that is now, and is being done
+    bool looked_at = false;        // nothing is known to have happened to it since the last look
+  };
 
   // Makes drive() return as soon as it can, leaving processes and history as they are.
   void leave();
@@ -146,6 +183,9 @@ class RunActor final : public steps::StepHost {
   bool is_anything_under_way() const;
   // No attempt, and no effect of a closure: nothing that the run has begun is at work.
   bool is_quiet() const { return attempts_.empty() && !closures_.has_effects(); }
+  bool stays_for_people() const;
+  bool fall_asleep();
+  bool waits_for_children_only() const;
   Driven driven() const;
   std::string gates_message() const;
   Time now();
@@ -211,6 +251,32 @@ class RunActor final : public steps::StepHost {
   Details past_deadlines(Time at);
   bool is_starting(const history::StepKey& key) const;
 
+  // --- run_events.cc
+  Task<> receive_events();
+  bool is_unseen(const history::EventReceived& event) const;
+
+  // --- run_children.cc
+  struct Awaiting {
+    bool stopping = false;  // nobody waits for the child any more
+    bool late = false;      // it has missed its deadline
+    bool retries = false;   // the step may try again with another child
+  };
+  Invocation invocation(const steps::Step& step, const Json& config) const;
+  Task<Result<std::optional<Child>>> bear(const steps::Step& step, const Json& config);
+  static std::optional<Child> recorded_child(const steps::Step& step, const Json& config);
+  std::vector<history::StepKey> born_with(const std::vector<history::Event>& events) const;
+  void announce(const std::vector<history::StepKey>& born);
+  Task<steps::Outcome> await_child(history::StepKey key, Child child, std::string workflow,
+                                   bool retries, StopSource& stop);
+  Task<> child_news(std::uint64_t seen, bool stopping, StopSource& stop);
+  Task<> child_news_since(std::uint64_t seen);
+  static steps::Outcome outcome_of(const Child& child, const ChildEnd& end,
+                                   const std::string& workflow, const Awaiting& how);
+  void look_at_deadlines(Time at);
+  void hurry_children(const std::string& by);
+  bool has_looked_at_children() const;
+  std::vector<std::string> held_children() const;
+
   // Constant after construction.
   Services services_;
   history::RunId run_;
@@ -237,6 +303,16 @@ class RunActor final : public steps::StepHost {
   // Attempts that were asked to stop because of a timeout.
   std::map<history::StepKey, history::Failure> overdue_;
   std::set<history::StepKey> asked_to_stop_;  // attempts that nobody waits for any more
+  bool events_due_ = false;  // there may be events that a wait wants
+
+  bool may_sleep_ = false;
+  std::function<void()> settled_;
+  std::optional<Sleeper> asleep_;
+  std::vector<std::string> held_at_end_;  // children that wait for a person, as drive() returned
+
+  std::map<history::StepKey, Child> children_;           // that a step waits for
+  std::map<history::StepKey, store::RunAppend> births_;  // to be recorded with their checkpoints
+  std::uint64_t child_news_ = 0;                         // how often there were news of them
   workspace::CheckoutLock checkout_;
   std::map<history::StepKey, Slots::Ticket> queued_;
   std::map<history::StepKey, Slots::Kind> granted_;  // slots taken for a StepStarted in the inbox
@@ -244,10 +320,12 @@ class RunActor final : public steps::StepHost {
   std::uint64_t warm_generation_ = 0;  // of the worker that has this run's context; 0: none
   int worker_deaths_ = 0;
 
-  Wakeup news_;        // inbox, flags
-  Wakeup committing_;  // committed_ or processed_ has moved
+  Wakeup news_;          // inbox, flags
+  Wakeup committing_;    // committed_ or processed_ has moved
+  Wakeup child_wakeup_;  // child_news_ has moved
   std::unique_ptr<Alarm> alarm_;
   bool takes_requests_ = false;  // while the run is driven
+  int requests_under_way_ = 0;
   // Carried out, by id, and not marked done: how much had been posted by then.
   std::map<std::uint64_t, std::uint64_t> taken_requests_;
   std::optional<Commit> commit_;  // under way

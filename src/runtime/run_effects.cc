@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/log.h"
 #include "engine/decide.h"
+#include "runtime/driver_steps.h"
 #include "runtime/run_actor.h"
 
 #include <fmt/format.h>
@@ -28,6 +29,7 @@ using history::StepScheduled;
 using history::StepStarted;
 using history::StepTimedOut;
 using history::TimerFired;
+using history::WaitStarted;
 using history::WaitTimedOut;
 
 namespace {
@@ -76,6 +78,8 @@ void RunActor::dispatch(const std::vector<Event>& events) {
       // Its first attempt may have begun and failed in the same commit; the next one has its time.
       const auto step = state_.steps.find(scheduled->key);
       if (step != state_.steps.end() && step->second.attempt == 0) queue_step(scheduled->key);
+    } else if (std::holds_alternative<WaitStarted>(event.detail)) {
+      look_for_events();
     } else if (const auto* completed = std::get_if<StepCompleted>(&event.detail)) {
       closures_.end(completed->key);
     } else if (const auto* failed = std::get_if<StepFailed>(&event.detail)) {
@@ -116,7 +120,8 @@ void RunActor::start_attempt(const StepKey& key, bool recovering) {
     }
     return;
   }
-  const auto* type = services_.machine.find_step_type(step.type);
+  const auto* type = find_driver_step(step.type);
+  if (type == nullptr) type = services_.machine.find_step_type(step.type);
   if (type == nullptr) {
     post({StepFailed{.key = key,
                      .attempt = step.attempt,
@@ -173,6 +178,7 @@ void RunActor::recover_open_steps() {
       start_attempt(key, true);
     }
   }
+  look_for_events();
   arm_timer();
 }
 
@@ -382,6 +388,7 @@ void RunActor::look_at_clock() {
       if (step.retry_at && *step.retry_at <= at) queue_step(key);
     }
   }
+  if (!state_.paused) look_at_deadlines(at);
   auto happened = state_.paused ? Details() : due(at);
   std::ranges::move(past_deadlines(at), std::back_inserter(happened));
   if (happened.empty()) {
@@ -406,6 +413,9 @@ std::optional<Time> RunActor::next_moment() const {
   for (const auto& [key, gate] : state_.gates) consider(gate.timeout_at);
   for (const auto& [key, step] : state_.steps) {
     if (!queued_.contains(key)) consider(step.retry_at);
+  }
+  for (const auto& [key, child] : children_) {
+    if (!child.late) consider(child.deadline);
   }
   return next;
 }

@@ -7,6 +7,26 @@
 #include <utility>
 
 namespace agentcmd::runtime {
+namespace {
+
+// A run with requests under way does not fall asleep.
+struct RequestMark {
+  RequestMark(int& under_way, Wakeup& ended) : under_way_(under_way), ended_(ended) {
+    ++under_way_;
+  }
+  ~RequestMark() {
+    --under_way_;
+    ended_.notify();
+  }
+  RequestMark(const RequestMark&) = delete;
+  RequestMark& operator=(const RequestMark&) = delete;
+
+ private:
+  int& under_way_;
+  Wakeup& ended_;
+};
+
+}  // namespace
 
 void RunActor::look_at_requests() {
   if (!takes_requests_) return;  // drive() reads them when it has read the history
@@ -17,6 +37,7 @@ void RunActor::look_at_requests() {
 // approval is not lost with the process that read it. What is carried out twice, because the
 // process died in between, is no longer current the second time.
 Task<> RunActor::take_requests() {
+  const RequestMark mark(requests_under_way_, news_);
   const auto pending = co_await services_.store.requests().pending(run_);
   std::vector<std::uint64_t> taken;
   for (const auto& request : pending) {
@@ -29,6 +50,7 @@ Task<> RunActor::take_requests() {
 }
 
 Task<> RunActor::done_with(std::vector<std::uint64_t> requests) {
+  const RequestMark mark(requests_under_way_, news_);
   const auto mine = posted_;
   while (processed_ < mine) co_await committing_.wait();
   for (const auto id : requests) {
@@ -40,7 +62,9 @@ Task<> RunActor::done_with(std::vector<std::uint64_t> requests) {
 void RunActor::carry_out(const store::Request& request) {
   const auto data = parse_trusted(request.data.text, "a request");
   const auto by = string_or(data, "by", request.kind);
-  if (request.kind == "cancel") {
+  if (request.kind == "cancel" && bool_or(data, "once")) {
+    request_cancel_once(by);
+  } else if (request.kind == "cancel") {
     const bool known = state_.cancel_requested && request.at <= state_.cancel_requested_at;
     if (!known) request_cancel(by);
   } else if (request.kind == "pause") {

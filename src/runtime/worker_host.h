@@ -32,6 +32,10 @@ class WorkerHost {
 
   virtual void evict(const history::RunId& run) = 0;
 
+  // Nothing runs in the run's context until its next activation, so that it may be given up where
+  // memory is short. That activation then ends as RunStopped{"missing"}.
+  virtual void rest(const history::RunId&) {}
+
   virtual Task<> stop() = 0;
 
  protected:

@@ -373,6 +373,9 @@ history::Completion parse_completion(std::string_view frame) {
       completion.more.push_back(std::move(round));
     }
   });
+  if (const auto heap = members.find("heap")) {
+    completion.heap = to_integer<std::size_t>(*heap).value_or(0);  // it may have shrunk
+  }
   return completion;
 }
 

@@ -18,6 +18,9 @@ Result<workspace::WorkspaceRequest> request_of(const Step& step, const Json& con
   request.env = step.run.env;
   request.worktree_name = string_or(config, "worktreeName");
   const bool is_system = step.phase.starts_with("_system");
+  // A child works where its parent works.
+  const auto within = string_or(step.run.request, "within");
+  if (is_system && !within.empty()) request.project = within;
   if (!is_system) request.key = folder_name(step.key);
   // step.setupWorkspace({worktreeName | branch | nothing}) says the mode by what it names.
   auto mode = string_or(config, "mode");

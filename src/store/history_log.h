@@ -27,6 +27,12 @@ struct Owner {
   bool operator==(const Owner&) const = default;
 };
 
+// A run that is taken over from its owner.
+struct Takeover {
+  history::RunId run;
+  Owner from;
+};
+
 // What one run adds. The first append of a run (expected_seq 0, first event RunCreated) creates it,
 // owned by `owner`.
 struct RunAppend {
@@ -57,6 +63,10 @@ class HistoryLog {
   // Takes the run over: `driver` owns it at the next term, and `from` can append nothing more.
   // conflict if `from` is not its owner any more. Durable upon return.
   virtual Task<Result<Owner>> take_over(history::RunId run, Owner from, std::string driver) = 0;
+
+  // The same for many, in one transaction; an answer for each, in their order.
+  virtual Task<std::vector<Result<Owner>>> take_over_all(std::vector<Takeover> runs,
+                                                         std::string driver) = 0;
 
   // Commits what is waiting and closes. Calls after this throw Fault.
   virtual Task<> stop() = 0;

@@ -45,6 +45,22 @@ struct TakeOverWork {
   std::string driver;
 };
 
+struct TakeOverAllWork {
+  using Value = std::vector<Result<Owner>>;
+
+  std::size_t prepare(const Blobs&) { return 0; }
+  Value apply(WriteContext& context) {
+    Value owners;
+    for (const auto& one : runs) {
+      owners.push_back(context.history.take_over(one.run, one.from, driver));
+    }
+    return owners;
+  }
+
+  std::vector<Takeover> runs;
+  std::string driver;
+};
+
 struct AddRequestWork {
   using Value = std::uint64_t;
 
@@ -131,6 +147,10 @@ class Log final : public HistoryLog {
   Task<Result<Owner>> take_over(history::RunId run, Owner from, std::string driver) override {
     TakeOverWork work{std::move(run), std::move(from), std::move(driver)};
     co_return co_await writer_.write(std::move(work));
+  }
+  Task<std::vector<Result<Owner>>> take_over_all(std::vector<Takeover> runs,
+                                                 std::string driver) override {
+    co_return co_await writer_.write(TakeOverAllWork{std::move(runs), std::move(driver)});
   }
   Task<> stop() override { co_await writer_.stop(); }
 

@@ -1,0 +1,109 @@
+// worker: keeps a home going in the foreground, until a signal says to stop.
+
+#include "async/task_group.h"
+#include "base/text.h"
+#include "cli/dispatch.h"
+#include "cli/exit_code.h"
+#include "cli/text_width.h"
+#include "projects/project.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <exception>
+#include <utility>
+
+namespace agentcmd::cli {
+namespace {
+
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
+void print_boot(Output& output, const runtime::BootReport& report, bool json) {
+  if (json) {
+    output.line(to_text({{"type", "ready"},
+                         {"adopted", report.adopted},
+                         {"attached", report.attached},
+                         {"overdue", report.overdue},
+                         {"asleep", report.asleep},
+                         {"paused", report.paused}}));
+    return;
+  }
+  output.line(fmt::format(
+      "Ready: {} adopted ({} re-attached, {} asleep), {} fired, {} paused for a person. Ctrl-C "
+      "stops; every run can be resumed.",
+      counted(report.adopted, "run"), report.attached, report.asleep,
+      counted(report.overdue, "overdue timer"), report.paused));
+}
+
+void print_settled(Output& output, const history::RunId& run, const runtime::Driven& driven,
+                   bool json) {
+  const auto status = store::to_string(driven.status);
+  if (json) {
+    output.line(to_text({{"type", "run"},
+                         {"id", run.text},
+                         {"status", status},
+                         {"reason", driven.reason},
+                         {"message", driven.message}}));
+    return;
+  }
+  auto line = fmt::format("{} {}", run.text, status);
+  if (!driven.message.empty()) {
+    line += "  " + printable(driven.message.substr(0, driven.message.find('\n')));
+  }
+  output.line(line);
+}
+
+// The border of the driver within this command: what leaves it is rethrown by keep_home().
+Task<> keep(runtime::Driver& driver, runtime::KeepOptions options, std::exception_ptr& fault,
+            boost::asio::signal_set& signals) {
+  try {
+    co_await driver.keep(std::move(options));
+  } catch (...) {
+    fault = std::current_exception();
+    signals.cancel();
+  }
+}
+
+}  // namespace
+
+Task<int> keep_home(Services& services, WorkerCommand command) {
+  runtime::KeepOptions options;
+  if (!command.project.empty()) {
+    const auto project = projects::named_project(command.project);
+    if (!project) co_return refuse(services, project.error());
+    options.project = project->string();
+  }
+  services.output.stop_waiting();
+  auto& output = services.output;
+  const bool json = command.json;
+  options.booted = [&output, json](const runtime::BootReport& report) {
+    print_boot(output, report, json);
+  };
+  options.settled = [&output, json](const history::RunId& run, const runtime::Driven& driven) {
+    print_settled(output, run, driven, json);
+  };
+  auto driver_options = services.driver_options(nullptr);
+  driver_options.wait_when_paused = true;
+  boost::asio::signal_set signals(services.executor, SIGINT, SIGTERM);
+  auto driver = co_await runtime::start_driver(services.executor, services.store(), services.clock,
+                                               services.random, std::move(driver_options));
+  if (!driver) co_return refuse(services, driver.error());
+  services.run_started = true;
+  std::exception_ptr fault;
+  TaskGroup tasks(services.executor);
+  tasks.spawn("worker.stdout", output.drain_out());
+  tasks.spawn("worker.stderr", output.drain_err());
+  tasks.spawn("worker.keep", keep(**driver, std::move(options), fault, signals));
+  co_await signals.async_wait(boost::asio::as_tuple(use_task));
+  co_await (*driver)->stop();
+  tasks.cancel();
+  co_await tasks.join();
+  if (fault) std::rethrow_exception(fault);
+  co_return static_cast<int>(ExitCode::ok);
+}
+
+}  // namespace agentcmd::cli

@@ -1,0 +1,121 @@
+// The driver's side of family.h.
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "history/history.h"
+#include "runtime/local_driver.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace agentcmd::runtime {
+
+using history::RunCreated;
+using history::RunId;
+
+namespace {
+
+// `request` is an object with at least one member.
+JsonText with_members(const JsonText& request, const Json& more) {
+  const auto rest = to_text(more).substr(1);
+  const auto open = request.text.substr(0, request.text.rfind('}'));
+  return {open + "," + rest};
+}
+
+}  // namespace
+
+Task<bool> LocalDriver::is_too_deep(RunId parent) {
+  for (unsigned depth = 1; depth < limits::invoke_depth_max; ++depth) {
+    const auto row = co_await store_.catalog().find_run(parent.text);
+    if (!row || row->parent.empty()) co_return false;
+    parent = {row->parent};
+  }
+  co_return true;
+}
+
+Task<Result<store::RunAppend>> LocalDriver::prepare_child(Invocation invocation) {
+  if (!options_.make_run) {
+    co_return fail(ErrorCode::failed_precondition, "this driver cannot invoke workflows");
+  }
+  if (co_await is_too_deep(invocation.parent)) {
+    co_return fail(ErrorCode::resource_exhausted,
+                   fmt::format("workflow '{}' is not invoked: {} runs have invoked each other, one "
+                               "the next. Look for workflows that invoke each other in a circle",
+                               invocation.workflow, limits::invoke_depth_max));
+  }
+  auto run = co_await options_.make_run(invocation.project, invocation.workflow, invocation.args);
+  if (!run) {
+    co_return fail(run.error().code, fmt::format("workflow '{}' cannot be invoked: {}",
+                                                 invocation.workflow, run.error().message));
+  }
+  if (!invocation.name.empty()) run->name = invocation.name;
+  Json more{{"mode", invocation.within.empty() ? invocation.mode : "stay"}};
+  if (!invocation.within.empty()) more["within"] = invocation.within;
+  if (!invocation.agents.empty()) more["agents"] = invocation.agents;
+  run->request = with_members(run->request, more);
+  co_return first_append(
+      *run,
+      {.origin = "invoke", .parent = invocation.parent.text, .parent_key = invocation.key.text});
+}
+
+void LocalDriver::child_created(const store::RunAppend& child) {
+  owned_[child.run] = child.owner;
+  begin(child.run, false);
+}
+
+Task<> LocalDriver::look_after(RunId child) {
+  if (owned_.contains(child)) {
+    if (!sleepers_.contains(child)) begin(child, false);
+    co_return;
+  }
+  const auto row = co_await store_.catalog().find_run(child.text);
+  if (!row || store::is_terminal(row->status)) co_return;
+  if (row->status == store::RunStatus::paused) {
+    held_[child] = row->reason;
+    co_return;
+  }
+  if (machine_->is_driver_alive(row->driver)) co_return;
+  const auto adopted = co_await adopt(child);
+  if (adopted) begin(child, false);
+}
+
+Task<std::optional<ChildEnd>> LocalDriver::end_of(RunId child) {
+  if (owned_.contains(child)) co_return std::nullopt;
+  const auto row = co_await store_.catalog().find_run(child.text);
+  if (!row || !store::is_terminal(row->status)) co_return std::nullopt;
+  held_.erase(child);
+  auto last = co_await store_.log().read(child, row->events - 1);
+  if (last.empty() || !history::is_end(last.back().detail)) co_return std::nullopt;
+  co_return ChildEnd{.how = std::move(last.back().detail), .at = last.back().at};
+}
+
+std::string LocalDriver::held(const RunId& child) const {
+  const auto found = held_.find(child);
+  if (found == held_.end()) return "";
+  return found->second.empty() ? "it waits for a person" : found->second;
+}
+
+Task<> LocalDriver::cancel_child(RunId child, std::string by, bool force) {
+  const auto owner = co_await store_.log().owner(child);
+  if (!owner) co_return;
+  Json data{{"by", std::move(by)}};
+  if (!force) data["once"] = true;
+  store::Request request{
+      .run = child, .kind = "cancel", .data = {to_text(data)}, .at = clock_.now()};
+  co_await store_.requests().add(std::move(request));
+  if (owned_.contains(child)) {
+    begin(child, true);
+    look_around();
+  } else if (machine_->is_driver_alive(owner->driver)) {
+    machine_->wake_driver(owner->driver);
+  } else if (co_await adopt(child)) {
+    begin(child, true);
+  }
+}
+
+void LocalDriver::events_sent() {
+  machine_->wake_all_drivers();
+}
+
+}  // namespace agentcmd::runtime
