@@ -1,15 +1,19 @@
-// What a driver does in a second, for bench/run. Data goes to the folder that BENCH_DIR names, else to
-// the current one: /tmp is often no disk.
+// What a driver does in a second, for bench/run. Data goes to the folder that BENCH_DIR names, else
+// to the current one: /tmp is often no disk.
 //
-//   runs_bench LIBEXEC throughput RUNS STEPS   "RATE DISK EACH": steps per second of RUNS runs of STEPS
-//                                              closures each, all started at once; microseconds of an
-//                                              fdatasync; microseconds a step. In a second line, the
-//                                              CPU time of each thread and child.
-//   runs_bench LIBEXEC latency RUNS            "P50 P99 DISK": from start to result of a run of one step,
+//   runs_bench LIBEXEC throughput RUNS STEPS   "RATE DISK EACH": steps per second of RUNS runs of
+//   STEPS
+//                                              closures each, all started at once; microseconds of
+//                                              an fdatasync; microseconds a step. In a second line,
+//                                              the CPU time of each thread and child.
+//   runs_bench LIBEXEC latency RUNS            "P50 P99 DISK": from start to result of a run of one
+//   step,
 //                                              in microseconds, one after the other
-//   runs_bench LIBEXEC growth                  "EARLY MIDDLE LATE": microseconds a step of one run, of 1,000
+//   runs_bench LIBEXEC growth                  "EARLY MIDDLE LATE": microseconds a step of one run,
+//   of 1,000
 //                                              steps from the 10th, the 1,000th and the 10,000th on
-//   runs_bench LIBEXEC replay STEPS            "MILLISECONDS EVENTS": until a run with a history of so many
+//   runs_bench LIBEXEC replay STEPS            "MILLISECONDS EVENTS": until a run with a history of
+//   so many
 //                                              events goes on in a context of its own
 
 #include "async/task_group.h"
@@ -150,8 +154,8 @@ class Bench {
         .definition = "steps",
         .project = root_ / "project",
         .name = "bench",
-        .request = {fmt::format(R"({{"args":{{"steps":{},"sleep":{}}},"mode":"stay"}})", steps,
-                                sleep)}};
+        .request = {
+            fmt::format(R"({{"args":{{"steps":{},"sleep":{}}},"mode":"stay"}})", steps, sleep)}};
     const auto id = co_await driver_->create(std::move(run));
     co_return id.value();
   }

@@ -217,8 +217,7 @@ using Command = std::variant<VersionCommand, ConfigCommand, InitCommand, RunComm
                              RunsResumeCommand, RunsCancelCommand, RunsPauseCommand, AnswerCommand,
                              RunsWhyCommand, RunsQueryCommand, RunsExportCommand, ReplayCommand,
                              RunsPruneCommand, RunsDeleteCommand, RunsForkCommand, RunsRetryCommand,
-                             RunsDiffCommand, DefinitionsCommand, DoctorCommand,
-                             BackupCommand, RestoreCommand, EventsSendCommand,
-                             EventsListCommand, WorkerCommand>;
+                             RunsDiffCommand, DefinitionsCommand, DoctorCommand, BackupCommand,
+                             RestoreCommand, EventsSendCommand, EventsListCommand, WorkerCommand>;
 
 }  // namespace agentcmd::cli

@@ -78,8 +78,8 @@ struct Activation {
   bool replaying = false;  // the commands are recorded already: run no closure, keep no note
   bool locate = false;  // of a replay: commands say where the code asked for them, which takes long
   std::vector<Job> jobs;
-  // So many rounds more may the worker add to its answer, each to the results of closures that had no
-  // effect and did not throw: what happened next, as long as nothing else happened.
+  // So many rounds more may the worker add to its answer, each to the results of closures that had
+  // no effect and did not throw: what happened next, as long as nothing else happened.
   unsigned ahead = 0;
   Time now;                          // of those results
   std::vector<std::string> patches;  // of a replay: the ids that PatchMarked names
@@ -104,7 +104,6 @@ struct Round {
   // Closures started by these very commands that ended without a host effect: scheduled, started
   // and completed in one commit.
   std::vector<ClosureEnd> closures;
-  std::size_t heap = 0;  // bytes that the run's context takes up in the worker, estimated
 };
 
 struct Completion {
@@ -115,6 +114,7 @@ struct Completion {
   // round before, which have been told to the code already, in their order, as of the activation's
   // `now`.
   std::vector<Round> more;
+  std::size_t heap = 0;  // bytes that the run's context takes up in the worker, estimated
 };
 
 }  // namespace agentcmd::history

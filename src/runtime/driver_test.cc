@@ -102,7 +102,7 @@ TEST_F(DriverTest, RequestsThatEndTheDrivingAreDoneWith) {
   auto one = driver();
   const auto run = create(*one, "await step.sleep('long', '1h');");
   store::Request pause{
-      .id = 0, .run = run, .kind = "pause", .data = {R"({"by":"ada"})"}, .at = clock.now()};
+      .id = 0, .run = run, .kind = "pause", .data = {R"({"by":"ada"})"}, .at = clock->now()};
   for (int i = 0; i < 3; ++i) wait(store->requests().add(pause));
   const auto driven = wait(one->drive(run, false)).value();
   EXPECT_EQ(driven.status, store::RunStatus::paused);

@@ -325,8 +325,8 @@ std::vector<StepKey> RunActor::answer(Turn& turn, Completion& completion) {
 }
 
 std::vector<StepKey> RunActor::decide(Turn& turn, const std::vector<history::Command>& commands) {
-  auto decision = engine::decide(state_, commands,
-                                 [this](const std::string& type) { return take_slot(type); });
+  auto decision =
+      engine::decide(state_, commands, [this](const std::string& type) { return take_slot(type); });
   for (auto& event : engine::number(state_, turn.at, std::move(decision.details))) {
     state_.apply(event);
     turn.events.push_back(std::move(event));

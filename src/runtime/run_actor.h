@@ -200,8 +200,7 @@ class RunActor final : public steps::StepHost {
   // --- run_code.cc: talking to the code.
   // The answer, or nothing: then pause_ says why the code cannot go on.
   Task<std::optional<history::Completion>> activate(std::vector<history::Job> jobs, Time now);
-  Task<std::optional<history::Completion>> try_activate(std::vector<history::Job> jobs,
-                                                          Time now);
+  Task<std::optional<history::Completion>> try_activate(std::vector<history::Job> jobs, Time now);
   history::Activation activation(std::vector<history::Job> jobs, Time now) const;
   Task<bool> ensure_warm();
   Task<bool> replay();
@@ -303,7 +302,7 @@ class RunActor final : public steps::StepHost {
   // Attempts that were asked to stop because of a timeout.
   std::map<history::StepKey, history::Failure> overdue_;
   std::set<history::StepKey> asked_to_stop_;  // attempts that nobody waits for any more
-  bool events_due_ = false;  // there may be events that a wait wants
+  bool events_due_ = false;                   // there may be events that a wait wants
 
   bool may_sleep_ = false;
   std::function<void()> settled_;

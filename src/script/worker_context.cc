@@ -23,15 +23,16 @@ std::string wrapped(const std::string& source) {
   return text;
 }
 
-constexpr std::array method_names{"load", "describe", "deliver", "settle", "beginClosure", "effectAnswered", "usePatches", "query"};
+constexpr std::array method_names{"load",         "describe",       "deliver",    "settle",
+                                  "beginClosure", "effectAnswered", "usePatches", "query"};
 
 void remove_global(JSGlobalContextRef context, const char* name) {
   const JsString key(name);
   JSObjectDeleteProperty(context, JSContextGetGlobalObject(context), key.get(), nullptr);
 }
 
-// What workflow code can reach of the SDK's context through the SDK's functions and objects: changed
-// by one run, it would be changed for all.
+// What workflow code can reach of the SDK's context through the SDK's functions and objects:
+// changed by one run, it would be changed for all.
 constexpr std::string_view freeze_intrinsics = R"((function () {
   const found = [Object, Function, Array, Promise, Map, Set, WeakMap, WeakSet, RegExp, Symbol, String, Number, Boolean,
     Error, Iterator, (async () => {}).constructor, (function* () {}).constructor, (async function* () {}).constructor];

@@ -122,7 +122,7 @@ TEST_F(WorkerLimits, AWorkerThatGivesNoSignOfLifeIsKilled) {
   start({}, 400ms);
   ::kill(pid, SIGSTOP);
   const auto outcome = activate(start_of("r1", load("1")));
-  EXPECT_NE(std::get<WorkerDied>(outcome).message.find("did not answer"), std::string::npos);
+  EXPECT_NE(std::get<WorkerDied>(outcome).message.find("was stopped for"), std::string::npos);
 }
 
 // Longer than the worker may be silent.

@@ -321,10 +321,9 @@ std::string activate_frame(const history::Activation& activation) {
   std::string frame = R"({"t":"activate")";
   append_member(frame, "run", activation.run.text);
   append_member(frame, "code", activation.code_hash);
-  fmt::format_to(std::back_inserter(frame),
-                 R"(,"replaying":{},"locate":{},"ahead":{},"now":{},"jobs":[)",
-                 activation.replaying, activation.locate, activation.ahead,
-                 to_millis(activation.now));
+  fmt::format_to(
+      std::back_inserter(frame), R"(,"replaying":{},"locate":{},"ahead":{},"now":{},"jobs":[)",
+      activation.replaying, activation.locate, activation.ahead, to_millis(activation.now));
   bool first = true;
   for (const auto& job : activation.jobs) {
     if (!std::exchange(first, false)) frame += ',';

@@ -279,8 +279,8 @@ void WorkerProgram::begin_closures(Run& run) {
   answer_.beginning_closures = false;
 }
 
-// What closures without effects returned is all that the driver would tell the code next, so the code
-// is told of it here, without the way there and back.
+// What closures without effects returned is all that the driver would tell the code next, so the
+// code is told of it here, without the way there and back.
 void WorkerProgram::run_ahead(Run& run, std::string_view frame) {
   const auto until = std::chrono::steady_clock::now() + ahead_time_max;
   const auto at = integer(member(frame, "now"));

@@ -74,15 +74,6 @@ Task<Result<void>> check_branch_is_free(Site site, std::string branch) {
   co_return Result<void>{};
 }
 
-// True when `path` is a working tree by itself. Without its .git, git would find the checkout
-// around it.
-Task<bool> is_intact(git::Repository worktree) {
-  const auto layout = co_await git::find_repository(worktree);
-  if (!layout) co_return false;
-  std::error_code ignored;
-  co_return fs::equivalent(layout->top_level, worktree.path, ignored);
-}
-
 // A fork begins where HEAD was, on a branch of its own.
 Task<Result<WorkspaceRequest>> plan_fork(Site site, WorkspaceRequest request) {
   const auto& former = *request.former;

@@ -82,7 +82,7 @@
     load(definition) {
       globalThis.defineWorkflow = (config, fn) => (workflow = { config, fn });
       const module = { exports: {} };
-      definition(module.exports, () => ({ defineWorkflow }), module, host.file, '');
+      definition(module.exports, () => ({ defineWorkflow: globalThis.defineWorkflow }), module, host.file, '');
     },
     describe() {
       if (!workflow) throw new Error(`${host.file} exports no workflow`);
@@ -98,6 +98,10 @@
       const job = JSON.parse(text);
       now = job.at;
       jobs[job.job](job);
+    },
+    settle(at, key, output) {
+      now = at;
+      jobs.resolve({ key, output });
     },
     usePatches: () => {},
     query: (name, args) => JSON.stringify({ ok: JSON.stringify({ name, args: JSON.parse(args), now }) }),
