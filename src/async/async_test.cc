@@ -52,6 +52,21 @@ Task<> throw_fault() {
   co_return;
 }
 
+// Asio itself tells only a task that has begun.
+TEST(TaskGroup, ATaskThatIsCancelledBeforeItBeginsNeverRuns) {
+  asio::io_context io;
+  TaskGroup group(io.get_executor());
+  bool ran = false;
+  group.spawn("never", [](bool& it) -> Task<> {
+    it = true;
+    co_return;
+  }(ran));
+  group.cancel();
+  io.run();
+  EXPECT_FALSE(ran);
+  EXPECT_EQ(group.size(), 0U);
+}
+
 TEST(TaskGroup, ATaskThatThrowsDisturbsNoOther) {
   asio::io_context io;
   TaskGroup group(io.get_executor());
