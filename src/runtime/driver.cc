@@ -19,6 +19,24 @@ using history::ClosureEnd;
 using history::RunCreated;
 using history::RunId;
 
+namespace {
+
+using Actors = std::map<RunId, std::unique_ptr<RunActor>>;
+
+// Forgets the actor of a run that is driven no more.
+struct ActorMark {
+  ActorMark(Actors& actors, RunId run) : actors_(actors), run_(std::move(run)) {}
+  ~ActorMark() { actors_.erase(run_); }
+  ActorMark(const ActorMark&) = delete;
+  ActorMark& operator=(const ActorMark&) = delete;
+
+ private:
+  Actors& actors_;
+  RunId run_;
+};
+
+}  // namespace
+
 LocalDriver::LocalDriver(boost::asio::any_io_executor executor, store::Store& store, Clock& clock,
                          Random& random, DriverOptions options, std::unique_ptr<Machine> machine)
     : executor_(executor),
@@ -89,14 +107,20 @@ Task<Result<void>> LocalDriver::adopt(RunId run) {
 }
 
 Task<Result<Driven>> LocalDriver::drive(RunId run, bool resume) {
+  if (stopping_) co_return fail(ErrorCode::cancelled, "the driver is stopping");
   const auto owned = owned_.find(run);
   if (owned == owned_.end()) {
     co_return fail(ErrorCode::failed_precondition, "run " + run.text + " is not ours to execute");
   }
-  auto& actor = actor_of(run, owned->second);
-  auto driven = co_await actor.drive(resume);
-  const auto parent = actor.parent();
-  actors_.erase(run);
+  Result<Driven> driven;
+  std::string parent;
+  {
+    // However it ends: whoever drives the run next begins with what is on disk.
+    auto& actor = actor_of(run, owned->second);
+    const ActorMark mark{actors_, run};
+    driven = co_await actor.drive(resume);
+    parent = actor.parent();
+  }
   if (driven && store::is_terminal(driven->status)) {
     owned_.erase(run);
     tell_family(run, parent);

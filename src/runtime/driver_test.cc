@@ -110,6 +110,24 @@ TEST_F(DriverTest, RequestsThatEndTheDrivingAreDoneWith) {
   wait(one->stop());
 }
 
+// The code is told of the beginning first: told of the cancellation alone it would never end.
+TEST_F(DriverTest, ARunThatIsCancelledBeforeItBeginsEnds) {
+  auto one = driver();
+  const auto run = create(*one, "await step.sleep('long', '1h');");
+  wait(one->cancel(run, "ada"));
+  EXPECT_EQ(wait(one->drive(run, false)).value().status, store::RunStatus::cancelled);
+  wait(one->stop());
+}
+
+TEST_F(DriverTest, ADriverThatWasStoppedExecutesNothingMore) {
+  auto one = driver();
+  const auto run = create(*one, "return 1;");
+  wait(one->stop());
+  const auto driven = wait(one->drive(run, false));
+  ASSERT_FALSE(driven);
+  EXPECT_EQ(driven.error().code, ErrorCode::cancelled);
+}
+
 TEST_F(DriverTest, ADriverWhoseRunWasTakenOverCanCommitNothingMore) {
   auto one = driver();
   const auto run = create(*one,

@@ -68,6 +68,9 @@ class LocalMachine final : public Machine {
   Task<> end_lost_effects(std::filesystem::path attempt_dir) override {
     return steps::end_lost_effects(executor_, std::move(attempt_dir));
   }
+  Task<> end_lost_effects_of_run(std::filesystem::path run_dir) override {
+    return steps::end_lost_effects_of_run(executor_, pool_, std::move(run_dir));
+  }
 
   Task<Result<workspace::CheckoutLock>> lock_checkout(std::filesystem::path project,
                                                       workspace::Mode mode,

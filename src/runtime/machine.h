@@ -74,6 +74,7 @@ class Machine {
                                                     std::string name, JsonText args,
                                                     StopSource& stop) = 0;
   virtual Task<> end_lost_effects(std::filesystem::path attempt_dir) = 0;
+  virtual Task<> end_lost_effects_of_run(std::filesystem::path run_dir) = 0;
 
   // See workspace/checkout_lock.h.
   virtual Task<Result<workspace::CheckoutLock>> lock_checkout(std::filesystem::path project,

@@ -21,8 +21,10 @@ using history::EventReceived;
 using history::GateCancelled;
 using history::GateDecided;
 using history::Job;
+using history::ProbeJob;
 using history::RunCancelled;
 using history::RunCancelRequested;
+using history::RunClosureJob;
 using history::RunCompleted;
 using history::RunFailed;
 using history::RunId;
@@ -114,6 +116,8 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
   commit_.reset();
   services_.workers.evict(run_);
   warm_generation_ = 0;
+  closures_.stop_all_effects();
+  while (closures_.has_effects()) co_await news_.wait();
   checkout_.release();
   if (failure) std::rethrow_exception(failure);
   co_await finish_requests();
@@ -160,10 +164,14 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
     if (!failed) co_return tl::unexpected(failed.error());
     co_return driven();
   }
+  // What a former driver's closures still do; they begin again, or are over.
+  if (state_.started) co_await services_.machine.end_lost_effects_of_run(context().run_dir);
   const auto begun = was_paused || next_code_ ? co_await this->resume("resume") : Result<void>();
   if (!begun) co_return tl::unexpected(begun.error());
   if (!state_.started && !state_.paused) {
-    post({RunStarted{}});
+    // Before what was asked for meanwhile: the code is told of it first.
+    ++posted_;
+    inbox_.insert(inbox_.begin(), RunStarted{});
   } else if (!state_.paused && !co_await ensure_warm()) {
     const auto paused = co_await end_paused({});
     if (!paused) co_return tl::unexpected(paused.error());
@@ -305,6 +313,7 @@ RunActor::Turn RunActor::begin_turn(Details details, std::vector<Job> unseen) {
     if (engine::is_job(event.detail)) turn.jobs.push_back(engine::job_of(event, state_.created));
   }
   for (auto& job : std::exchange(closure_jobs_, {})) {
+    if (!is_current(job)) continue;
     job.at = turn.at;
     turn.jobs.push_back(std::move(job));
   }
@@ -520,10 +529,15 @@ RunActor::Details RunActor::settled(Details details) {
     const auto* failed = as<StepFailed>(detail);
     const bool ended_badly =
         (failed != nullptr && !failed->retry) || as<StepTimedOut>(detail) != nullptr;
-    if (ended_badly && is_current(detail)) {
-      std::ranges::move(engine::after_failure(state_, now(), detail), std::back_inserter(all));
-    } else {
+    if (!ended_badly || !is_current(detail)) {
       all.push_back(std::move(detail));
+      continue;
+    }
+    const auto& key = failed != nullptr ? failed->key : as<StepTimedOut>(detail)->key;
+    if (asked_to_stop_.contains(key)) {  // nobody wants another attempt
+      all.emplace_back(StepCancelled{key});
+    } else {
+      std::ranges::move(engine::after_failure(state_, now(), detail), std::back_inserter(all));
     }
   }
   return all;
@@ -548,15 +562,25 @@ Task<Result<void>> RunActor::take_inbox() {
   co_return co_await turn(std::move(told), {});
 }
 
+// An attempt that has not been told to the code yet may be lost already.
+bool RunActor::is_current(const Job& job) const {
+  if (const auto* probe = std::get_if<ProbeJob>(&job.what)) {
+    return is_probing(probe->key, probe->attempt);
+  }
+  const auto& closure = std::get<RunClosureJob>(job.what);
+  return runs(closure.key, closure.attempt);
+}
+
+bool RunActor::runs(const StepKey& key, std::uint32_t attempt) const {
+  const auto step = state_.steps.find(key);
+  return step != state_.steps.end() && step->second.running && step->second.attempt == attempt;
+}
+
 bool RunActor::is_current(const Detail& detail) const {
   if (const auto* started = as<StepStarted>(detail)) {
     const auto step = state_.steps.find(started->key);
     return step != state_.steps.end() && !step->second.running;
   }
-  const auto runs = [this](const StepKey& key, std::uint32_t attempt) {
-    const auto step = state_.steps.find(key);
-    return step != state_.steps.end() && step->second.running && step->second.attempt == attempt;
-  };
   if (const auto* step = as<StepCompleted>(detail)) {
     if (step->imported) return state_.steps.contains(step->key);
     return runs(step->key, step->attempt) || is_probing(step->key, step->attempt);

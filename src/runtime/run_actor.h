@@ -177,12 +177,15 @@ class RunActor final : public steps::StepHost {
   std::vector<history::Event> apply(Time at, const Details& details);
   Details settled(Details details);
   bool is_current(const history::Detail& detail) const;
+  bool is_current(const history::Job& job) const;  // of closure_jobs_
+  bool runs(const history::StepKey& key, std::uint32_t attempt) const;
   void drop(const history::Detail& detail);
   bool is_waiting_for_something() const;
   bool is_waiting_for_people_only() const;
   bool is_anything_under_way() const;
   // No attempt, and no effect of a closure: nothing that the run has begun is at work.
   bool is_quiet() const { return attempts_.empty() && !closures_.has_effects(); }
+  bool can_finalize() const;
   bool stays_for_people() const;
   bool fall_asleep();
   bool waits_for_children_only() const;
@@ -234,6 +237,7 @@ class RunActor final : public steps::StepHost {
   steps::Step make_step(const history::StepKey& key, bool recovering) const;
   void post(Details details);
   void became_quiet();
+  void begin_held_finalize();
 
   // --- run_losses.cc
   Details lost(const history::StepKey& key, std::uint32_t attempt, const std::string& reason);
@@ -301,7 +305,7 @@ class RunActor final : public steps::StepHost {
   Closures closures_;  // whose start is committed
   // Attempts that were asked to stop because of a timeout.
   std::map<history::StepKey, history::Failure> overdue_;
-  std::set<history::StepKey> asked_to_stop_;  // attempts that nobody waits for any more
+  std::set<history::StepKey> asked_to_stop_;  // nobody waits for them any more
   bool events_due_ = false;                   // there may be events that a wait wants
 
   bool may_sleep_ = false;

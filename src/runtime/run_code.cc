@@ -156,6 +156,9 @@ Task<bool> RunActor::ensure_warm() {
       warm_generation_ = generation;
       co_return true;
     }
+    // The worker was replaced meanwhile. Its successor may hold a context of ours already, if it
+    // came before we told it the history.
+    services_.workers.evict(run_);
   }
 }
 

@@ -66,7 +66,7 @@ Slots::Kind RunActor::slot_of(const std::string& type) const {
 }
 
 bool RunActor::take_slot(const std::string& type) {
-  if (type == finalize_type && !is_quiet()) return false;
+  if (type == finalize_type && !can_finalize()) return false;
   return services_.slots.try_take(slot_of(type));
 }
 
@@ -95,6 +95,7 @@ void RunActor::dispatch(const std::vector<Event>& events) {
       closures_.end(cancelled->key);
     }
   }
+  begin_held_finalize();
   arm_timer();
 }
 
@@ -110,8 +111,11 @@ void RunActor::start_attempt(const StepKey& key, bool recovering) {
   const auto& step = found->second;
   if (step.type == engine::closure_type) {
     closures_.begin(key, {.attempt = step.attempt, .since = step.started_at});
-    // The worker begins first attempts by itself.
-    if (step.attempt > 1) {
+    // The worker begins first attempts by itself; the context that began this one may be gone by
+    // now, and with it the closure.
+    if (step.attempt == 1 && warm_generation_ != services_.workers.generation()) {
+      post(lost(key, step.attempt, "the workflow worker died"));
+    } else if (step.attempt > 1) {
       closure_jobs_.push_back(
           {.at = last_at_,
            .what =
@@ -142,7 +146,7 @@ void RunActor::queue_step(const StepKey& key) {
     return;
   }
   const auto attempt = found->second.attempt + 1;
-  if (found->second.type == finalize_type && !is_quiet()) {
+  if (found->second.type == finalize_type && !can_finalize()) {
     held_finalize_ = key;
     return;
   }
@@ -211,7 +215,6 @@ void RunActor::attempt_ended(const StepKey& key, std::uint32_t attempt, steps::O
                       std::back_inserter(details));
   }
   overdue_.erase(key);
-  asked_to_stop_.erase(key);
   post(std::move(details));
   became_quiet();
 }
@@ -239,7 +242,20 @@ RunActor::Details RunActor::stopped_attempt(const StepKey& key, std::uint32_t at
 void RunActor::became_quiet() {
   if (!is_quiet()) return;
   news_.notify();
-  if (held_finalize_) queue_step(*std::exchange(held_finalize_, std::nullopt));
+  begin_held_finalize();
+}
+
+// Nothing may change the files any more: nothing is at work, and nothing that is about to be is
+// only on its way to the disk, or to be looked for.
+bool RunActor::can_finalize() const {
+  return is_quiet() && std::ranges::none_of(state_.steps, [](const auto& entry) {
+           return entry.second.running && entry.second.type != engine::closure_type;
+         });
+}
+
+void RunActor::begin_held_finalize() {
+  if (!held_finalize_ || !can_finalize()) return;
+  queue_step(*std::exchange(held_finalize_, std::nullopt));
 }
 
 steps::RunContext RunActor::context() const {
@@ -322,7 +338,8 @@ void RunActor::worker_died() {
   closures_.stop_all_effects();
   for (const auto& [key, closure] : closures_.all()) {
     const std::string reason = "the workflow worker died";
-    if (!closure.is_probe && !state_.steps.contains(key)) continue;
+    // It may be over already, in a commit that is on its way to the disk.
+    if (!closure.is_probe && !runs(key, closure.attempt)) continue;
     post(closure.is_probe ? probe_failed(key, closure.attempt, reason + " while its probe ran")
                           : lost(key, closure.attempt, reason));
   }

@@ -15,6 +15,7 @@ namespace agentcmd::runtime {
 using history::ClosureEnd;
 using history::ProbeJob;
 using history::RunPaused;
+using history::StepCancelled;
 using history::StepCompleted;
 using history::StepFailed;
 using history::StepKey;
@@ -46,6 +47,10 @@ OnLost policy_of(const engine::OpenStep& step, const steps::StepType* type) {
 // and again may be the reason why we end: somebody should look.
 RunActor::Details RunActor::lost(const StepKey& key, std::uint32_t attempt,
                                  const std::string& reason) {
+  if (asked_to_stop_.contains(key)) {
+    return {StepLost{.key = key, .attempt = attempt, .reason = reason, .policy = "fail"},
+            StepCancelled{key}};
+  }
   const auto& step = state_.steps.at(key);
   const bool too_often = step.losses + 1 >= limits::losses_in_a_row_max;
   auto policy = policy_of(step, services_.machine.find_step_type(step.type));

@@ -39,6 +39,7 @@ void RunActor::look_at_requests() {
 Task<> RunActor::take_requests() {
   const RequestMark mark(requests_under_way_, news_);
   const auto pending = co_await services_.store.requests().pending(run_);
+  if (!takes_requests_) co_return;  // nobody would end what begins now
   std::vector<std::uint64_t> taken;
   for (const auto& request : pending) {
     if (taken_requests_.contains(request.id)) continue;

@@ -263,7 +263,7 @@ void WorkerClient::die() {
   if (!ready_->value) ready_->set(false);
   out_changed_.notify();
   watch_timer_.cancel();
-  effects_.cancel();
+  // Effects are not cancelled: what they have begun in the world is ended by whoever performs them.
   if (!stopping_ && handlers_.died) handlers_.died(death_);
 }
 

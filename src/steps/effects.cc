@@ -111,4 +111,21 @@ Task<> end_lost_effects(asio::any_io_executor executor, std::filesystem::path at
   }
 }
 
+Task<> end_lost_effects_of_run(asio::any_io_executor executor, BlockingPool& pool,
+                               std::filesystem::path run_dir) {
+  namespace fs = std::filesystem;
+  const auto find_attempts = [logs = run_dir / "logs"] {
+    std::vector<fs::path> attempts;
+    std::error_code absent;
+    for (const auto& step : fs::directory_iterator(logs, absent)) {
+      for (const auto& attempt : fs::directory_iterator(step.path(), absent)) {
+        if (fs::is_directory(attempt.path() / "effects", absent)) attempts.push_back(attempt);
+      }
+    }
+    return attempts;
+  };
+  const auto attempts = co_await pool.run(find_attempts);
+  for (const auto& attempt : attempts) co_await end_lost_effects(executor, attempt);
+}
+
 }  // namespace agentcmd::steps

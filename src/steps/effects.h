@@ -2,6 +2,7 @@
 // What the closure of a step.run may do to the world (sdk/EFFECTS.md): done here, as the user,
 // relative to the run's working directory, with errors that look like Node's.
 
+#include "async/blocking.h"
 #include "async/stop.h"
 #include "async/task.h"
 #include "base/json.h"
@@ -32,5 +33,10 @@ bool changes_files(std::string_view name);
 // Kills what effects of a closure that was lost with its driver may have left running. To be called
 // before the closure begins again.
 Task<> end_lost_effects(boost::asio::any_io_executor executor, std::filesystem::path attempt_dir);
+
+// The same for all closures of a run (RunContext::run_dir). To be called before anything of the run
+// goes on.
+Task<> end_lost_effects_of_run(boost::asio::any_io_executor executor, BlockingPool& pool,
+                               std::filesystem::path run_dir);
 
 }  // namespace agentcmd::steps
