@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 
-.PHONY: release demo test check bench asan tsan install format check-format lint clean help deps
+.PHONY: release demo test check bench sim asan tsan install format check-format lint clean help deps
 
 release: deps ## build the optimised binary: build/release/bin/agentcmd (plain `make`)
 	@scripts/build release product
@@ -21,6 +21,11 @@ check: ## what CI runs: tests, formatting, lint, sanitizers
 
 bench: release ## print the table of measured figures
 	@bench/run
+
+SEEDS ?= 2000
+sim: deps ## simulated runs with faults: SEEDS=n of them, or SEED=n alone with its trace
+	@scripts/build dev simulate
+	@build/dev/bin/simulate $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
 asan: deps ## tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/build asan

@@ -1,0 +1,50 @@
+#pragma once
+// What connects one simulated process with the world: when the process is killed its port is cut,
+// and nothing that it still does has any effect.
+
+#include "async/task.h"
+#include "async/wakeup.h"
+#include "simulation/world.h"
+
+#include <memory>
+#include <string>
+
+namespace agentcmd::simulation {
+
+class Port {
+ public:
+  Port(World& world, std::string process)
+      : world_(world), process_(std::move(process)), changed_(world.executor()) {}
+  Port(const Port&) = delete;
+  Port& operator=(const Port&) = delete;
+
+  World& world() { return world_; }
+  const std::string& process() const { return process_; }
+
+  bool is_cut() const { return cut_; }
+  void cut() {
+    cut_ = true;
+    changed_.notify();
+  }
+
+  // Suspends the caller for so long, or until the port is cut.
+  Task<> pass(Milliseconds delay) {
+    const auto over = std::make_shared<bool>(false);
+    world_.after(delay, [this, over] {
+      *over = true;
+      changed_.notify();
+    });
+    while (!*over && !cut_) co_await changed_.wait();
+  }
+
+  // Of what waits for something else than time.
+  Wakeup& changed() { return changed_; }
+
+ private:
+  World& world_;
+  std::string process_;
+  Wakeup changed_;
+  bool cut_ = false;
+};
+
+}  // namespace agentcmd::simulation

@@ -1,0 +1,164 @@
+// What the simulation itself promises, that it notices broken rules, and its sharpest use: one
+// mishap after the other at every single moment of a run.
+
+#include "simulation/simulation.h"
+
+#include "base/log.h"
+
+#include <gtest/gtest.h>
+
+namespace agentcmd::simulation {
+namespace {
+
+using Kind = Node::Kind;
+
+Node step(std::string id, std::string type, std::string options = "{}") {
+  return {.kind = Kind::step,
+          .id = std::move(id),
+          .type = std::move(type),
+          .options = std::move(options)};
+}
+Node closure(std::string id, std::uint32_t effects) {
+  return {.kind = Kind::closure, .id = std::move(id), .count = effects, .options = "{}"};
+}
+Node sleep(std::string id, Milliseconds wait) {
+  return {.kind = Kind::sleep, .id = std::move(id), .wait = wait};
+}
+Node group(Kind kind, std::string id, std::vector<Node> children) {
+  return {.kind = kind, .id = std::move(id), .children = std::move(children)};
+}
+
+// A bit of everything, one after the other and side by side.
+Program plain_program() {
+  return {.body = group(Kind::sequence, "body",
+                        {closure("first", 0),
+                         group(Kind::settled, "around",
+                               {closure("effects", 3), step("agent", "agent"),
+                                step("command", "cli"), sleep("nap", Milliseconds(5))}),
+                         closure("last", 1)}),
+          .events = {}};
+}
+
+// Ends while things are under way that nobody waits for.
+Program hasty_program() {
+  return {.body = group(Kind::race, "body",
+                        {closure("effects", 9), step("agent", "agent"), step("command", "cli"),
+                         step("again", "again"), sleep("over", Milliseconds(25))}),
+          .events = {}};
+}
+
+// With many seeds, since what else happens at that moment is chance.
+void expect_to_survive(const Program& program, Mishap mishap) {
+  constexpr std::uint64_t seeds = 4;
+  constexpr std::uint64_t moments_max = 150;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    for (std::uint64_t at = 1; at <= moments_max; ++at) {
+      Options options{.seed = seed, .keep_trace = true};
+      options.scene = {.program = program, .mishap = mishap, .at = at};
+      const auto report = simulate(options);
+      for (const auto& violation : report.violations) {
+        std::string trace;
+        for (const auto& line : report.trace) trace += line + '\n';
+        FAIL() << "seed " << seed << ", as thing number " << at << ": \"" << violation.rule
+               << "\": " << violation.what << '\n'
+               << trace;
+      }
+      if (report.steps < at) break;
+    }
+  }
+}
+
+class AtAnyMoment : public testing::Test {
+ protected:
+  AtAnyMoment() { log::configure(log::Level::off); }
+};
+
+TEST_F(AtAnyMoment, TheDriverMayBeKilled) {
+  expect_to_survive(plain_program(), Mishap::kill);
+  expect_to_survive(hasty_program(), Mishap::kill);
+}
+
+TEST_F(AtAnyMoment, TheDriverMayLeave) {
+  expect_to_survive(plain_program(), Mishap::leave);
+  expect_to_survive(hasty_program(), Mishap::leave);
+}
+
+TEST_F(AtAnyMoment, TheWorkerMayDie) {
+  expect_to_survive(plain_program(), Mishap::worker);
+  expect_to_survive(hasty_program(), Mishap::worker);
+}
+
+TEST_F(AtAnyMoment, PowerMayBeLost) {
+  expect_to_survive(plain_program(), Mishap::power);
+  expect_to_survive(hasty_program(), Mishap::power);
+}
+
+TEST_F(AtAnyMoment, ASupervisorMayBeKilled) {
+  expect_to_survive(plain_program(), Mishap::supervisor);
+  expect_to_survive(hasty_program(), Mishap::supervisor);
+}
+
+TEST_F(AtAnyMoment, TheDiskMayBeFull) {
+  expect_to_survive(plain_program(), Mishap::disk_full);
+  expect_to_survive(hasty_program(), Mishap::disk_full);
+}
+
+TEST_F(AtAnyMoment, AnotherDriverMayTakeTheRunOver) {
+  expect_to_survive(plain_program(), Mishap::two_drivers);
+  expect_to_survive(hasty_program(), Mishap::two_drivers);
+}
+
+TEST_F(AtAnyMoment, TheRunMayBeCancelled) {
+  expect_to_survive(plain_program(), Mishap::cancel);
+  expect_to_survive(hasty_program(), Mishap::cancel);
+}
+
+TEST_F(AtAnyMoment, TheRunMayBePaused) {
+  expect_to_survive(plain_program(), Mishap::pause);
+  expect_to_survive(hasty_program(), Mishap::pause);
+}
+
+TEST(Simulation, IsTheSameForTheSameSeed) {
+  for (const std::uint64_t seed : {3U, 4U, 5U}) {
+    const Options options{.seed = seed, .keep_trace = true};
+    EXPECT_EQ(simulate(options).trace, simulate(options).trace);
+  }
+}
+
+TEST(Simulation, DiffersFromSeedToSeed) {
+  EXPECT_NE(simulate({.seed = 3, .keep_trace = true}).trace,
+            simulate({.seed = 4, .keep_trace = true}).trace);
+}
+
+// The number of seeds until a rule that is broken on purpose is noticed.
+std::uint64_t seeds_until_noticed(Broken broken, const std::string& rule) {
+  constexpr std::uint64_t seeds_max = 200;
+  for (std::uint64_t seed = 1; seed <= seeds_max; ++seed) {
+    const auto report = simulate({.seed = seed, .broken = broken});
+    if (report.violations.empty()) continue;
+    EXPECT_EQ(report.violations.front().rule, rule) << report.violations.front().what;
+    return seed;
+  }
+  return 0;
+}
+
+TEST(Simulation, NoticesWhenADecisionIsSeenBeforeItsCommit) {
+  const auto seeds = seeds_until_noticed(Broken::commit, "commit");
+  EXPECT_NE(seeds, 0U);
+  RecordProperty("seeds", static_cast<int>(seeds));
+}
+
+TEST(Simulation, NoticesWhenADriverThatLostItsRunCommits) {
+  const auto seeds = seeds_until_noticed(Broken::fence, "fence");
+  EXPECT_NE(seeds, 0U);
+  RecordProperty("seeds", static_cast<int>(seeds));
+}
+
+TEST(Simulation, NoticesWhenATimerFiresBeforeItsTime) {
+  const auto seeds = seeds_until_noticed(Broken::timer, "timer");
+  EXPECT_NE(seeds, 0U);
+  RecordProperty("seeds", static_cast<int>(seeds));
+}
+
+}  // namespace
+}  // namespace agentcmd::simulation
