@@ -4,7 +4,7 @@
 MAKEFLAGS += --no-print-directory
 PREFIX ?= /usr/local
 
-.PHONY: release demo test check bench sim asan tsan install format check-format lint clean help deps
+.PHONY: release demo test check bench sim sim-can-fail asan tsan install format check-format lint clean help deps
 
 release: deps ## build the optimised binary: build/release/bin/agentcmd (plain `make`)
 	@scripts/build release product
@@ -26,6 +26,10 @@ SEEDS ?= 2000
 sim: deps ## simulated runs with faults: SEEDS=n of them, or SEED=n alone with its trace
 	@scripts/build dev simulate
 	@build/dev/bin/simulate $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+sim-can-fail: deps ## how many of SEEDS simulated runs notice each rule that is broken on purpose
+	@scripts/build dev simulate
+	@build/dev/bin/simulate --seeds $(SEEDS) --can-fail
 
 asan: deps ## tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@scripts/build asan

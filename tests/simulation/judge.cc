@@ -41,6 +41,7 @@ void Judge::committed(const store::RunAppend& part) {
                                           run.owner.driver, run.owner.term));
   }
   for (const auto& event : part.events) apply(run, event);
+  if (after_commit && !run.state.end) after_commit(run);
 }
 
 void Judge::taken_over(const RunId& run, const store::Owner& owner) {

@@ -67,6 +67,9 @@ class Judge {
   // Says what of a run is alive, empty where nothing is. Set once.
   std::function<std::string(const history::RunId&)> alive;
 
+  // Called after each commit to a run that has not ended, if it is set.
+  std::function<void(const Run&)> after_commit;
+
  private:
   void apply(Run& run, const history::Event& event);
   void check_event(Run& run, const history::Event& event);

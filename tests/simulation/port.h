@@ -6,6 +6,7 @@
 #include "async/wakeup.h"
 #include "simulation/world.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -27,10 +28,20 @@ class Port {
     changed_.notify();
   }
 
+  // The process does not run for a while, and knows nothing of it (SIGSTOP, a machine that sleeps).
+  void stall(Milliseconds time) {
+    world_.trace("{} stands still for {} ms", process_, time.count());
+    stalled_until_ = world_.elapsed() + time;
+  }
+  // How much longer.
+  Milliseconds stalled() const {
+    return std::max(stalled_until_ - world_.elapsed(), Milliseconds(0));
+  }
+
   // Suspends the caller for so long, or until the port is cut.
   Task<> pass(Milliseconds delay) {
     const auto over = std::make_shared<bool>(false);
-    world_.after(delay, [this, over] {
+    world_.after(delay + stalled(), [this, over] {
       *over = true;
       changed_.notify();
     });
@@ -45,6 +56,7 @@ class Port {
   std::string process_;
   Wakeup changed_;
   bool cut_ = false;
+  Milliseconds stalled_until_{0};
 };
 
 }  // namespace agentcmd::simulation

@@ -45,6 +45,7 @@ class Process {
   void drive(const history::RunId& run, bool resume);
   void cancel(const history::RunId& run);
   SimulatedWorker& worker() { return *machine_->worker(); }
+  void stall(Milliseconds time) { port_.stall(time); }
 
   // In good order; takes its time.
   void leave();

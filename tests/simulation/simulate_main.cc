@@ -1,5 +1,6 @@
 // simulate [--seed N | --from N --seeds N] [--broken commit|fence|timer] [--faults MASK] …: runs
 // simulations, and shows the first that breaks a promise, made as small as is cheap.
+// simulate --seeds N --can-fail: breaks each rule on purpose, and says how many seeds notice.
 
 #include "base/log.h"
 #include "simulation/simulation.h"
@@ -23,6 +24,7 @@ struct Request {
   std::uint64_t seeds = 1;
   bool trace = false;
   bool count_only = false;  // goes on after failures, and says how many there are of each rule
+  bool can_fail = false;    // the same for each rule that can be broken on purpose
 };
 
 std::optional<Broken> broken_from(std::string_view name) {
@@ -78,6 +80,8 @@ std::optional<Request> read_arguments(const std::vector<std::string_view>& argum
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (arguments[i] == "--count") {
       request.count_only = true;
+    } else if (arguments[i] == "--can-fail") {
+      request.can_fail = request.count_only = true;
     } else if (i + 1 == arguments.size() || !read_option(arguments[i], arguments[i + 1], request)) {
       fmt::print(stderr, "simulate: {} is not understood\n", arguments[i]);
       return std::nullopt;
@@ -185,6 +189,17 @@ int run(const Request& request) {
   return broken.empty() ? 0 : 1;
 }
 
+// For each rule what run() counts when it is broken; 1 where no seed notices.
+int show_that_it_can_fail(Request request) {
+  int unnoticed = 0;
+  for (const auto broken : {Broken::commit, Broken::fence, Broken::timer}) {
+    fmt::print("the {} rule is broken: ", name_of(broken));
+    request.options.broken = broken;
+    if (run(request) == 0) unnoticed = 1;
+  }
+  return unnoticed;
+}
+
 }  // namespace
 }  // namespace agentcmd::simulation
 
@@ -192,5 +207,7 @@ int main(int argc, char** argv) {
   agentcmd::log::configure(agentcmd::log::Level::off);
   const std::vector<std::string_view> arguments(argv + 1, argv + argc);
   const auto request = agentcmd::simulation::read_arguments(arguments);
-  return request ? agentcmd::simulation::run(*request) : 2;
+  if (!request) return 2;
+  return request->can_fail ? agentcmd::simulation::show_that_it_can_fail(*request)
+                           : agentcmd::simulation::run(*request);
 }

@@ -29,29 +29,49 @@ class SimulatedPresence final : public runtime::Presence {
 
 class SimulatedAlarm final : public Alarm {
  public:
-  explicit SimulatedAlarm(Port& port) : port_(port) {}
+  SimulatedAlarm(Port& port, const MachineOptions& options) : port_(port), options_(options) {}
   ~SimulatedAlarm() override { cancel(); }
 
   void set(Milliseconds wait, std::function<void()> ring) override {
-    cancel();
     auto& world = port_.world();
-    event_ = world.after(wait + Milliseconds(world.below(3)), [this, ring = std::move(ring)] {
+    world.cancel(std::exchange(event_, 0));
+    const auto late = Milliseconds(world.below(3)) + port_.stalled();
+    event_ = world.after(wait + late, [this, ring = std::move(ring)] {
       event_ = 0;
-      if (!port_.is_cut()) ring();
+      if (port_.is_cut()) return;
+      if (port_.world().chance(options_.rings_twice)) ring_again(ring);
+      ring();
     });
   }
-  void cancel() override { port_.world().cancel(std::exchange(event_, 0)); }
+  void cancel() override {
+    port_.world().cancel(std::exchange(event_, 0));
+    port_.world().cancel(std::exchange(again_, 0));
+  }
 
  private:
+  // Even where it has been set anew meanwhile.
+  void ring_again(std::function<void()> ring) {
+    auto& world = port_.world();
+    world.cancel(again_);
+    again_ = world.after(Milliseconds(world.below(5)), [this, ring = std::move(ring)] {
+      again_ = 0;
+      if (port_.is_cut()) return;
+      port_.world().trace("an alarm of {} rings again", port_.process());
+      ring();
+    });
+  }
+
   Port& port_;
+  const MachineOptions& options_;
   World::EventId event_ = 0;
+  World::EventId again_ = 0;
 };
 
 }  // namespace
 
 SimulatedMachine::SimulatedMachine(Port& port, Judge& judge, Outside& outside, Drivers& drivers,
                                    SimulatedWorker::FindProgram find_program,
-                                   MachineOptions options)
+                                   const MachineOptions& options)
     : port_(port),
       judge_(judge),
       outside_(outside),
@@ -64,19 +84,20 @@ std::unique_ptr<runtime::Presence> SimulatedMachine::register_driver() {
 }
 
 bool SimulatedMachine::is_driver_alive(const std::string& driver) {
+  if (driver == options_.thought_dead) return false;
   return drivers_.is_alive(driver) && !port_.world().chance(options_.mistaken);
 }
 
 std::unique_ptr<runtime::WorkerHost> SimulatedMachine::make_worker_host(
     script::WorkerHandlers handlers) {
-  auto worker = std::make_unique<SimulatedWorker>(port_, judge_, port_.process(), find_program_,
+  auto worker = std::make_unique<SimulatedWorker>(port_, judge_, options_, find_program_,
                                                   std::move(handlers));
   worker_ = worker.get();
   return worker;
 }
 
 std::unique_ptr<Alarm> SimulatedMachine::make_alarm() {
-  return std::make_unique<SimulatedAlarm>(port_);
+  return std::make_unique<SimulatedAlarm>(port_, options_);
 }
 
 // Nothing that is simulated blocks.

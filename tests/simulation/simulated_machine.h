@@ -2,6 +2,7 @@
 // The machine as one simulated driver has it (runtime/machine.h).
 
 #include "runtime/machine.h"
+#include "simulation/machine_options.h"
 #include "simulation/outside.h"
 #include "simulation/port.h"
 #include "simulation/simulated_worker.h"
@@ -34,15 +35,10 @@ class Drivers {
   std::map<std::string, Wakeup*> wakeups_;
 };
 
-struct MachineOptions {
-  // Now and then a driver that lives is taken for dead, of a thousand.
-  unsigned mistaken = 0;
-};
-
 class SimulatedMachine final : public runtime::Machine {
  public:
   SimulatedMachine(Port& port, Judge& judge, Outside& outside, Drivers& drivers,
-                   SimulatedWorker::FindProgram find_program, MachineOptions options);
+                   SimulatedWorker::FindProgram find_program, const MachineOptions& options);
 
   std::unique_ptr<runtime::Presence> register_driver() override;
   bool is_driver_alive(const std::string& driver) override;
@@ -75,7 +71,7 @@ class SimulatedMachine final : public runtime::Machine {
   Outside& outside_;
   Drivers& drivers_;
   SimulatedWorker::FindProgram find_program_;
-  MachineOptions options_;
+  const MachineOptions& options_;
   SimulatedWorker* worker_ = nullptr;  // belongs to the driver
 };
 

@@ -310,13 +310,15 @@ void SimulatedStore::serve_next() {
   if (serving_ || queue_.empty() || port_.is_cut()) return;
   serving_ = true;
   auto& world = port_.world();
-  world.after(Milliseconds(world.below(8)) + state_.slow, [this] { serve_some(); });
+  const auto delay = Milliseconds(world.below(8)) + state_.slow + port_.stalled();
+  world.after(delay, [this] { serve_some(); });
 }
 
 // One transaction of the writer's thread, and the answers to it.
 void SimulatedStore::serve_some() {
   if (port_.is_cut()) return;
   serving_ = false;
+  if (port_.stalled().count() > 0) return serve_next();
   auto& world = port_.world();
   auto count = world.between(1, queue_.size());
   for (; count > 0; --count) {

@@ -16,11 +16,12 @@ using script::ActivationOutcome;
 using script::RunStopped;
 using script::WorkerDied;
 
-SimulatedWorker::SimulatedWorker(Port& port, Judge& judge, std::string driver,
+SimulatedWorker::SimulatedWorker(Port& port, Judge& judge, const MachineOptions& options,
                                  FindProgram find_program, script::WorkerHandlers handlers)
     : port_(port),
       judge_(judge),
-      driver_(std::move(driver)),
+      options_(options),
+      driver_(port.process()),
       find_program_(std::move(find_program)),
       handlers_(std::move(handlers)),
       closures_(port.world().executor()) {}
@@ -127,7 +128,18 @@ Task<> SimulatedWorker::run_closure(Going closure) {
     co_await port_.pass(Milliseconds(world.below(4)));
   }
   if (is_gone(closure)) co_return;
-  handlers_.closure_ended(closure.id.run, end_of(closure.id));
+  tell_end(closure.id.run, end_of(closure.id));
+}
+
+void SimulatedWorker::tell_end(const RunId& run, const ClosureEnd& end) {
+  handlers_.closure_ended(run, end);
+  auto& world = port_.world();
+  if (!world.chance(options_.tells_twice)) return;
+  world.after(world.some_time(), [this, port = &port_, run, end] {
+    if (port->is_cut() || stopped_) return;
+    port->world().trace("{} is told again that {} has ended", driver_, end.key.text);
+    handlers_.closure_ended(run, end);
+  });
 }
 
 void SimulatedWorker::evict(const RunId& run) {

@@ -6,6 +6,7 @@
 #include "runtime/worker_host.h"
 #include "simulation/code.h"
 #include "simulation/judge.h"
+#include "simulation/machine_options.h"
 #include "simulation/port.h"
 
 #include <cstdint>
@@ -22,7 +23,7 @@ class SimulatedWorker final : public runtime::WorkerHost {
   // The program of a code hash; nullptr for an unknown one.
   using FindProgram = std::function<const Program*(const std::string& hash)>;
 
-  SimulatedWorker(Port& port, Judge& judge, std::string driver, FindProgram find_program,
+  SimulatedWorker(Port& port, Judge& judge, const MachineOptions& options, FindProgram find_program,
                   script::WorkerHandlers handlers);
 
   std::uint64_t generation() const override { return generation_; }
@@ -55,10 +56,12 @@ class SimulatedWorker final : public runtime::WorkerHost {
                      std::vector<Going>& going);
   history::ClosureEnd end_of(const AttemptId& id);
   Task<> run_closure(Going closure);
+  void tell_end(const history::RunId& run, const history::ClosureEnd& end);
   bool is_gone(const Going& closure) const;
 
   Port& port_;
   Judge& judge_;
+  const MachineOptions& options_;
   std::string driver_;
   FindProgram find_program_;
   script::WorkerHandlers handlers_;

@@ -46,8 +46,18 @@ class Simulation {
     disk_state_.lying = options.broken == Broken::commit;
     if (options.broken == Broken::timer) shared_.clock_ahead = 300ms;
     // Not everything goes wrong in each simulation: some failures need others not to happen.
-    enabled_ = options.faults & static_cast<unsigned>(world_.below(all_faults + 1));
-    if (has(Mishap::two_drivers)) shared_.machine.mistaken = 500;
+    enabled_ = static_cast<unsigned>(world_.below(all_faults + 1));
+    if (world_.chance(500)) enabled_ |= static_cast<unsigned>(Mishap::two_drivers);
+    enabled_ &= options.faults;
+    if (has(Mishap::two_drivers)) {
+      shared_.machine.mistaken = 500;
+      contests_left_ = world_.below(12);
+      judge_.after_commit = [this](const Judge::Run& run) { contest(run); };
+    }
+    if (has(Mishap::again)) {
+      shared_.machine.rings_twice = 200;
+      shared_.machine.tells_twice = 200;
+    }
     mishaps_left_ = static_cast<int>(world_.below(static_cast<std::uint64_t>(options.mishaps) + 1));
     if (options.scene) {
       mishaps_left_ = 0;
@@ -156,6 +166,23 @@ class Simulation {
     }
   }
 
+  // While a driver is busy with the run, another one takes it over.
+  void contest(const Judge::Run& run) {
+    if (contests_left_ == 0 || !world_.chance(200)) return;
+    --contests_left_;
+    world_.after(Milliseconds(world_.below(10)), [this, id = run.id, owner = run.owner.driver] {
+      shared_.machine.thought_dead = owner;
+      world_.after(30ms, [this] { shared_.machine.thought_dead.clear(); });
+      some_process_but(owner).drive(id, world_.chance(500));
+    });
+  }
+
+  Process& some_process_but(const std::string& driver) {
+    auto others = living();
+    std::erase_if(others, [&](const Process* process) { return process->id() == driver; });
+    return others.empty() ? start_process() : *others[world_.below(others.size())];
+  }
+
   // The one of a scene.
   void do_mishap(Mishap mishap) {
     for (auto* process : living()) {
@@ -183,7 +210,7 @@ class Simulation {
     auto* process = all.empty() ? nullptr : all[world_.below(all.size())];
     const auto runs = unfinished();
     const auto* run = runs.empty() ? nullptr : runs[world_.below(runs.size())];
-    switch (world_.below(14)) {
+    switch (world_.below(15)) {
       case 0:
       case 1:
       case 2:
@@ -217,6 +244,11 @@ class Simulation {
       case 12:
         if (has(Mishap::pause) && run != nullptr) {
           ask(*run, world_.chance(500) ? "pause" : "resume");
+        }
+        break;
+      case 13:
+        if (has(Mishap::stall) && process != nullptr) {
+          process->stall(Milliseconds(world_.below(world_.chance(500) ? 100 : 10'000)));
         }
         break;
       default:
@@ -294,9 +326,10 @@ class Simulation {
 
   void begin_help() {
     world_.trace("--- no more faults");
+    helps_ = true;
     disk_state_.full = false;
     disk_state_.slow = 0ms;
-    shared_.machine.mistaken = 0;
+    shared_.machine = {};
     help();
   }
 
@@ -387,6 +420,8 @@ class Simulation {
   unsigned enabled_ = 0;
   int mishaps_left_ = 0;
   int rounds_ = 0;
+  std::uint64_t contests_left_ = 0;
+  bool helps_ = false;
   bool over_ = false;
   std::vector<std::unique_ptr<Program>> programs_;
   int last_process_ = 0;

@@ -27,8 +27,10 @@ enum class Mishap : unsigned {
   two_drivers = 256,  // one that lives is taken for dead
   cancel = 512,       // of a run, softly or twice
   pause = 1024,       // and resume
+  stall = 2048,       // a process stands still for a while, and does not notice
+  again = 4096,       // alarms ring twice, ends are told twice
 };
-inline constexpr unsigned all_faults = 2047;
+inline constexpr unsigned all_faults = 8191;
 
 // A rule that is broken on purpose, to see that it is noticed.
 enum class Broken { nothing, commit, fence, timer };
