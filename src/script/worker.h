@@ -103,6 +103,11 @@ class Worker {
   virtual Task<Result<WorkflowInfo>> describe(std::string hash) = 0;
   virtual Task<Result<std::vector<Finding>>> check(std::string hash) = 0;
 
+  // When schedules are due (sdk/src/cron.ts). `questions` is a list of {pattern, timezone?, after,
+  // until?, count}, all times in milliseconds; the answers, in the same order, are {times} or
+  // {error}.
+  virtual Task<Result<JsonText>> due_times(JsonText questions) = 0;
+
   // One at a time for each run; several runs may be on their way together. Throws nothing: the ways
   // to end are the outcome.
   virtual Task<ActivationOutcome> activate(history::Activation activation) = 0;

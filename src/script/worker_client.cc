@@ -68,6 +68,7 @@ class WorkerClient final : public Worker {
   void load(const Bundle& bundle) override;
   Task<Result<WorkflowInfo>> describe(std::string hash) override;
   Task<Result<std::vector<Finding>>> check(std::string hash) override;
+  Task<Result<JsonText>> due_times(JsonText questions) override;
   Task<ActivationOutcome> activate(history::Activation activation) override;
   Task<Result<JsonText>> query(history::RunId run, std::string name, JsonText args) override;
   void evict(history::RunId run) override;
@@ -185,6 +186,16 @@ Task<Result<std::vector<Finding>>> WorkerClient::check(std::string hash) {
   const auto answer = co_await ask_about("check", hash);
   if (answer.empty()) co_return fail(ErrorCode::unavailable, death_);
   co_return parse_checked(answer, files_[hash]);
+}
+
+Task<Result<JsonText>> WorkerClient::due_times(JsonText questions) {
+  const auto answer =
+      co_await ask("cron:" + questions.text, plain_frame("cron", "questions", questions.text));
+  if (answer.empty()) co_return fail(ErrorCode::unavailable, death_);
+  if (const auto error = find_member(answer, "error")) {
+    co_return fail(ErrorCode::unavailable, unquote(*error));
+  }
+  co_return JsonText{unquote(member(answer, "answers"))};
 }
 
 Task<ActivationOutcome> WorkerClient::activate(history::Activation activation) {
@@ -326,6 +337,8 @@ Task<> WorkerClient::handle(std::string_view frame) {
     answer_asked("check:" + unquote(member(frame, "hash")), frame);
   } else if (type == R"("queried")") {
     answer_asked("query:" + std::string(member(frame, "id")), frame);
+  } else if (type == R"("due")") {
+    answer_asked("cron:" + unquote(member(frame, "questions")), frame);
   } else if (type == R"("gave_up")") {
     death_ = parse_stopped(frame).message;
   } else if (type == R"("ready")") {

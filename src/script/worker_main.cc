@@ -100,7 +100,8 @@ void run_worker(const Options& options) {
   Vm vm{.group = JSContextGroupCreate()};
   vm.watchdog = std::make_unique<Watchdog>(vm.group, options.limits, channel).release();
   load_sdk(vm, sdk);
-  WorkerProgram program(vm, channel, read_file(options.folder / "analyze.js"));
+  WorkerProgram program(vm, channel, read_file(options.folder / "analyze.js"),
+                        read_file(options.folder / "cron.js"));
   program.prepare();
   if (options.sealed) seal_process();
   program.run();

@@ -71,8 +71,8 @@ std::string failure_json(const CodeStopped& stop) {
 
 }  // namespace
 
-WorkerProgram::WorkerProgram(Vm& vm, WorkerChannel& channel, std::string analyze)
-    : vm_(vm), channel_(channel), analyze_(std::move(analyze)) {}
+WorkerProgram::WorkerProgram(Vm& vm, WorkerChannel& channel, std::string analyze, std::string cron)
+    : vm_(vm), channel_(channel), analyze_(std::move(analyze)), cron_(std::move(cron)) {}
 
 WorkerProgram::~WorkerProgram() = default;
 
@@ -95,6 +95,7 @@ void WorkerProgram::handle(const std::string& frame) {
   if (type == "code") return keep_code(frame);
   if (type == "describe") return describe(frame);
   if (type == "check") return check(frame);
+  if (type == "cron") return cron(frame);
   throw Fault("the driver sent a message of unknown type '" + type + "'");
 }
 

@@ -18,8 +18,8 @@ namespace agentcmd::script {
 
 class WorkerProgram final : public ContextPort {
  public:
-  // `analyze`: source of analyze.js; empty if it is not there.
-  WorkerProgram(Vm& vm, WorkerChannel& channel, std::string analyze);
+  // `analyze`, `cron`: sources of analyze.js and cron.js; empty if they are not there.
+  WorkerProgram(Vm& vm, WorkerChannel& channel, std::string analyze, std::string cron);
   ~WorkerProgram() override;
 
   // Makes the first context, which the process must have before it is sealed.
@@ -59,6 +59,7 @@ class WorkerProgram final : public ContextPort {
   void keep_code(std::string_view frame);
   void describe(std::string_view frame);
   void check(std::string_view frame);
+  void cron(std::string_view frame);
   void activate(std::string_view frame);
   static void keep_known(Run& run, std::string_view keys);
   void apply(Run& run, std::string_view frame);
@@ -90,6 +91,8 @@ class WorkerProgram final : public ContextPort {
   WorkerChannel& channel_;
   const std::string analyze_;
   std::optional<JsScript> analyze_script_;
+  const std::string cron_;
+  std::optional<JsScript> cron_script_;
   JSGlobalContextRef spare_ = nullptr;
   std::unordered_map<std::string, std::unique_ptr<Code>> codes_;
   std::unordered_map<std::string, Run> runs_;
