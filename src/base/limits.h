@@ -107,6 +107,25 @@ inline constexpr unsigned invoke_depth_max = 16;
 inline constexpr auto cancel_grace = 60s;
 inline constexpr auto kill_grace = 5s;
 
+// Runs at once, in one home and in one of its projects, unless configured otherwise.
+inline constexpr unsigned runs_at_once = 16;
+inline constexpr unsigned runs_at_once_per_project = 8;
+// How long a run that waits for a place may not notice that a process which had one was killed.
+inline constexpr auto place_look_again = 500ms;
+
+// A due time of a schedule that nobody looked at is made up for so long, unless its definition says
+// otherwise; one that is at most late is always.
+inline constexpr auto schedule_catch_up = 1h;
+inline constexpr auto schedule_lateness = 30s;
+// Due times of one schedule at once: those that are made up for, and those that one backfill asks
+// for.
+inline constexpr std::size_t due_times_max = 100;
+// How long a worker may not notice a new event, a changed definition or a changed schedule.
+inline constexpr auto triggers_look_again = 1s;
+inline constexpr std::size_t trigger_events_at_once = 256;
+// What an event or a due time has come to is known for so long.
+inline constexpr auto causes_kept = 24h * 30;
+
 // Steps at once in one driver.
 inline constexpr int agents_at_once = 4;
 inline constexpr int commands_at_once = 8;

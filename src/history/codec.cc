@@ -46,6 +46,7 @@ void describe(auto& v, Of<RunCreated> auto& e) {
   v.field("forked_from", e.forked_from);
   v.field("forked_at", e.forked_at);
   v.count("timeout", e.timeout);
+  v.field("flow", e.flow);
   v.payload("request", e.request);
 }
 void describe(auto&, Of<RunStarted> auto&) {}

@@ -31,6 +31,7 @@ const std::vector<std::pair<std::string_view, Detail>>& all_kinds() {
                                 "a/b",
                                 "from",
                                 "a/c",
+                                "flow",
                                 {R"({"args":{}})"}}},
       {"RunStarted", RunStarted{}},
       {"RunCompleted", RunCompleted{{"null"}}},

@@ -60,6 +60,7 @@ struct RunCreated {
   std::string parent_key;   // of the invoke step
   std::string forked_from;  // its MemoImported follows
   std::string forked_at;  // key of the first step that is done anew; empty: what had not succeeded
+  std::string flow;       // what it must have a place in before it starts (flow.h)
   // Everything else that the run was asked for, as event.data shows it to the workflow: args, mode,
   // branchName, baseBranch, preserve, spec*, and `agents` (the override of --agents).
   JsonText request;

@@ -120,6 +120,17 @@ std::uint64_t select_last_event(Connection& connection) {
   return static_cast<std::uint64_t>(id);
 }
 
+std::optional<ProjectEvent> select_event(Connection& connection, const Blobs& blobs,
+                                         std::uint64_t id) {
+  const auto number = static_cast<long long>(id);
+  auto found = fetch((connection.sql().prepare << std::string("SELECT ").append(columns).append(
+                          " FROM project_events WHERE id = :id"),
+                      soci::use(number)),
+                     blobs);
+  if (found.empty()) return std::nullopt;
+  return std::move(found.front());
+}
+
 std::vector<ProjectEvent> select_events(Connection& connection, const Blobs& blobs,
                                         const EventFilter& filter) {
   const auto limit = static_cast<long long>(filter.limit);

@@ -30,6 +30,8 @@ std::vector<ProjectEvent> select_events_of_run(Connection& connection, const Blo
 std::vector<EventHeading> select_events_since(Connection& connection, std::uint64_t after,
                                               std::size_t limit);
 std::uint64_t select_last_event(Connection& connection);
+std::optional<ProjectEvent> select_event(Connection& connection, const Blobs& blobs,
+                                         std::uint64_t id);
 std::vector<ProjectEvent> select_events(Connection& connection, const Blobs& blobs,
                                         const EventFilter& filter);
 

@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -64,6 +65,9 @@ class Events {
 
   // The greatest id; 0 where there is no event.
   virtual Task<std::uint64_t> last() = 0;
+
+  // Nothing for an id that no event has.
+  virtual Task<std::optional<ProjectEvent>> find(std::uint64_t id) = 0;
 
   // Newest first.
   virtual Task<std::vector<ProjectEvent>> list(EventFilter filter) = 0;

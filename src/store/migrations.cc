@@ -134,8 +134,60 @@ constexpr std::array<std::string_view, 3> forks{
     "CREATE INDEX runs_of_fork ON runs(forked_from, run) WHERE forked_from <> ''",
 };
 
+constexpr std::array<std::string_view, 9> places{
+    // Runs that have not ended; `holder` is the driver under which a run has a place.
+    R"(CREATE TABLE places(
+      position INTEGER PRIMARY KEY AUTOINCREMENT,
+      run TEXT NOT NULL UNIQUE,
+      project TEXT NOT NULL,
+      definition TEXT NOT NULL,
+      parent TEXT NOT NULL,
+      flow TEXT NOT NULL,
+      driver TEXT NOT NULL,
+      holder TEXT NOT NULL,
+      at BIGINT NOT NULL))",
+    "CREATE INDEX places_waiting ON places(position) WHERE holder = ''",
+    "INSERT INTO places(run, project, definition, parent, flow, driver, holder, at) "
+    "SELECT head.id, json_extract(created.fields, '$.project'), "
+    "json_extract(created.fields, '$.definition'), "
+    "coalesce(json_extract(created.fields, '$.parent'), ''), '', head.driver, '', created.at "
+    "FROM run_head AS head JOIN history AS created ON created.run = head.run AND created.seq = 1 "
+    "WHERE head.ended = 0",
+    "CREATE TABLE project_turns(project TEXT PRIMARY KEY, served BIGINT NOT NULL)",
+    // What an event, a due time or a key has come to: one run, or the reason for none.
+    R"(CREATE TABLE starts(
+      project TEXT NOT NULL,
+      definition TEXT NOT NULL,
+      cause TEXT NOT NULL,
+      run TEXT NOT NULL,
+      message TEXT NOT NULL,
+      at BIGINT NOT NULL,
+      PRIMARY KEY(project, definition, cause)) WITHOUT ROWID)",
+    "CREATE INDEX starts_by_time ON starts(at)",
+    R"(CREATE TABLE schedules(
+      project TEXT NOT NULL,
+      definition TEXT NOT NULL,
+      name TEXT NOT NULL,
+      file TEXT NOT NULL,
+      spec TEXT NOT NULL,
+      next_due BIGINT NOT NULL,
+      last_due BIGINT NOT NULL DEFAULT 0,
+      last_run TEXT NOT NULL DEFAULT '',
+      last_message TEXT NOT NULL DEFAULT '',
+      missed BIGINT NOT NULL DEFAULT 0,
+      paused BIGINT NOT NULL DEFAULT 0,
+      paused_by TEXT NOT NULL DEFAULT '',
+      error TEXT NOT NULL,
+      PRIMARY KEY(project, definition, name)))",
+    // Id of the last event of a project ('': of any) that was looked at for the runs that it
+    // starts.
+    "CREATE TABLE trigger_cursors(project TEXT PRIMARY KEY, event BIGINT NOT NULL)",
+    "INSERT INTO trigger_cursors SELECT '', coalesce(max(id), 0) FROM project_events",
+};
+
 constexpr std::array all_migrations{Migration{1, first_schema}, Migration{2, project_events},
-                                    Migration{3, retention_schema}, Migration{4, forks}};
+                                    Migration{3, retention_schema}, Migration{4, forks},
+                                    Migration{5, places}};
 
 void back_up(Connection& connection, int version) {
   const auto backup = fs::path(fmt::format("{}.{}.backup", connection.file().native(), version));

@@ -5,6 +5,8 @@
 #include "store/garbage.h"
 #include "store/history_rows.h"
 #include "store/migrations.h"
+#include "store/place_rows.h"
+#include "store/place_table.h"
 #include "store/reader.h"
 #include "store/request_rows.h"
 #include "store/retention_rows.h"
@@ -25,12 +27,22 @@ struct AppendWork {
   using Value = Result<void>;
 
   std::size_t prepare(const Blobs& blobs) {
+    created = new_places(parts);
     encoded = encode(std::move(parts), blobs);
     return bytes_of(encoded);
   }
-  Value apply(WriteContext& context) { return context.history.append(encoded); }
+  Value apply(WriteContext& context) {
+    auto appended = context.history.append(encoded);
+    if (!appended) return appended;
+    for (const auto& place : created) insert_place(context.connection, place);
+    for (const auto& part : encoded) {
+      if (part.ends_run) delete_place(context.connection, part.run);
+    }
+    return appended;
+  }
 
   std::vector<RunAppend> parts;
+  std::vector<NewPlace> created = {};
   std::vector<EncodedPart> encoded = {};
 };
 
@@ -288,6 +300,12 @@ class EventTable final : public Events {
     auto work = [](ReadContext& context) { return select_last_event(context.connection); };
     co_return co_await reader_.read(work);
   }
+  Task<std::optional<ProjectEvent>> find(std::uint64_t id) override {
+    auto work = [id](ReadContext& context) {
+      return select_event(context.connection, context.blobs, id);
+    };
+    co_return co_await reader_.read(work);
+  }
   Task<std::vector<ProjectEvent>> list(EventFilter filter) override {
     auto work = [filter = std::move(filter)](ReadContext& context) {
       return select_events(context.connection, context.blobs, filter);
@@ -373,13 +391,17 @@ class SqlStore final : public Store {
         catalog_(reader_),
         requests_(writer_, reader_),
         events_(writer_, reader_),
-        retention_(writer_, reader_, home) {}
+        retention_(writer_, reader_, home),
+        places_(make_places(writer_, reader_)),
+        triggers_(make_triggers(writer_, reader_)) {}
 
   HistoryLog& log() override { return log_; }
   Catalog& catalog() override { return catalog_; }
   Requests& requests() override { return requests_; }
   Events& events() override { return events_; }
   Retention& retention() override { return retention_; }
+  Places& places() override { return *places_; }
+  Triggers& triggers() override { return *triggers_; }
 
  private:
   Reader reader_;
@@ -389,6 +411,8 @@ class SqlStore final : public Store {
   RequestTable requests_;
   EventTable events_;
   RetentionTables retention_;
+  std::unique_ptr<Places> places_;
+  std::unique_ptr<Triggers> triggers_;
 };
 
 }  // namespace

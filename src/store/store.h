@@ -6,8 +6,10 @@
 #include "store/events.h"
 #include "store/history_log.h"
 #include "store/home.h"
+#include "store/places.h"
 #include "store/requests.h"
 #include "store/retention.h"
+#include "store/triggers.h"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -26,6 +28,8 @@ class Store {
   virtual Requests& requests() = 0;
   virtual Events& events() = 0;
   virtual Retention& retention() = 0;
+  virtual Places& places() = 0;
+  virtual Triggers& triggers() = 0;
 
  protected:
   Store() = default;

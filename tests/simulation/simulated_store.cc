@@ -217,6 +217,12 @@ class SimulatedStore::Events final : public store::Events {
     }
     co_return headings;
   }
+  Task<std::optional<store::ProjectEvent>> find(std::uint64_t id) override {
+    for (auto& event : co_await all()) {
+      if (event.id == id) co_return std::move(event);
+    }
+    co_return std::nullopt;
+  }
   Task<std::uint64_t> last() override {
     const auto events = co_await all();
     co_return events.empty() ? 0 : events.back().id;
@@ -240,6 +246,57 @@ class SimulatedStore::Events final : public store::Events {
   SimulatedStore& store_;
 };
 
+// Simulated drivers have no limits, and nothing starts their runs but a person: no run of theirs
+// ever needs a place.
+class SimulatedStore::Places final : public store::Places {
+ public:
+  explicit Places(SimulatedStore& store) : store_(store) {}
+
+  Task<store::PlaceTable> table() override {
+    co_await store_.read_delay();
+    store::PlaceTable table;
+    for (const auto& row : store_.disk_.runs()) {
+      if (store::is_terminal(row.status)) continue;
+      table.places.push_back({.run = row.id,
+                              .project = row.project,
+                              .definition = row.definition,
+                              .parent = row.parent,
+                              .owner = row.driver,
+                              .status = row.status});
+    }
+    co_return table;
+  }
+  Task<std::optional<store::Place>> find(RunId run) override {
+    for (auto& place : (co_await table()).places) {
+      if (place.run == run) co_return std::move(place);
+    }
+    co_return std::nullopt;
+  }
+  Task<Result<store::StartedRun>> start(store::RunStart start, store::DecidePlaces decide,
+                                        std::function<bool(const std::string&)>) override {
+    AGENTCMD_CHECK(!decide && start.causes.empty(),
+                   "a simulated run needs a place, or has a cause");
+    const auto run = start.creation.run;
+    std::vector<store::RunAppend> parts;
+    parts.push_back(std::move(start.creation));
+    const auto appended = co_await store_.log().append(std::move(parts));
+    if (!appended) co_return tl::unexpected(appended.error());
+    co_return store::StartedRun{.run = run, .is_new = true};
+  }
+  Task<std::vector<RunId>> give(store::DecidePlaces) override { unused(); }
+  Task<> ask(RunId) override { unused(); }
+  Task<> give_back(RunId, std::string) override { unused(); }
+  Task<std::vector<std::string>> waiting_owners() override { unused(); }
+
+ private:
+  [[noreturn]] static void unused() {
+    AGENTCMD_CHECK(false, "a simulated run waits for a place");
+    std::unreachable();
+  }
+
+  SimulatedStore& store_;
+};
+
 SimulatedStore::SimulatedStore(Port& port, Disk& disk, Judge& judge, const DiskState& state)
     : port_(port),
       disk_(disk),
@@ -248,7 +305,8 @@ SimulatedStore::SimulatedStore(Port& port, Disk& disk, Judge& judge, const DiskS
       log_(std::make_unique<Log>(*this)),
       catalog_(std::make_unique<Catalog>(*this)),
       requests_(std::make_unique<Requests>(*this)),
-      events_(std::make_unique<Events>(*this)) {}
+      events_(std::make_unique<Events>(*this)),
+      places_(std::make_unique<Places>(*this)) {}
 
 SimulatedStore::~SimulatedStore() = default;
 
@@ -264,9 +322,17 @@ store::Requests& SimulatedStore::requests() {
 store::Events& SimulatedStore::events() {
   return *events_;
 }
+store::Places& SimulatedStore::places() {
+  return *places_;
+}
 // Drivers forget no run.
 store::Retention& SimulatedStore::retention() {
   AGENTCMD_CHECK(false, "a simulated driver forgets runs");
+  std::unreachable();
+}
+// Schedules and events start none.
+store::Triggers& SimulatedStore::triggers() {
+  AGENTCMD_CHECK(false, "a simulated driver asks for triggers");
   std::unreachable();
 }
 

@@ -32,6 +32,8 @@ class SimulatedStore final : public store::Store {
   store::Requests& requests() override;
   store::Events& events() override;
   store::Retention& retention() override;
+  store::Places& places() override;
+  store::Triggers& triggers() override;
 
   // The process is being killed: decides what of its writes is still committed.
   void cut();
@@ -41,6 +43,7 @@ class SimulatedStore final : public store::Store {
   class Catalog;
   class Requests;
   class Events;
+  class Places;
   struct Write;
 
   Task<> write(std::function<void()> work);
@@ -64,6 +67,7 @@ class SimulatedStore final : public store::Store {
   std::unique_ptr<Catalog> catalog_;
   std::unique_ptr<Requests> requests_;
   std::unique_ptr<Events> events_;
+  std::unique_ptr<Places> places_;
 };
 
 }  // namespace agentcmd::simulation
