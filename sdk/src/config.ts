@@ -16,11 +16,12 @@ export function checkConfig(config: WorkflowConfig): void {
 
 /** The config that is handed to the driver; durations are milliseconds. */
 export function configFor(config: Members, where: string): Members {
-  const { concurrency, singleton, idempotency, triggers, retries, ...rest } = config;
+  const { concurrency, singleton, idempotency, priority, triggers, retries, ...rest } = config;
   const checked: Members = { ...rest };
   if (concurrency !== undefined) checked.concurrency = concurrencyOf(concurrency, `${where}concurrency`);
   if (singleton !== undefined && singleton !== false) checked.singleton = singletonOf(singleton, `${where}singleton`);
   if (idempotency !== undefined) checked.idempotency = pathOf(idempotency, `${where}idempotency`);
+  if (priority !== undefined) checked.priority = priorityOf(priority, `${where}priority`);
   if (triggers !== undefined) checked.triggers = triggersOf(triggers, `${where}triggers`);
   if (retries !== undefined) checked.retries = retryOf(retries, `${where}retries`);
   return checked;
@@ -40,6 +41,11 @@ function concurrencyOf(given: unknown, what: string): unknown {
   const { limit, key } = membersOf(given, what, ["limit", "key"], "3, or { limit: 1, key: \"repository\" }");
   if (!isCount(limit)) throw new RangeError(`${what}.limit is ${shown(limit)}; it must be a whole number from 1`);
   return key === undefined ? { limit } : { limit, key: pathOf(key, `${what}.key`) };
+}
+
+function priorityOf(given: unknown, what: string): unknown {
+  if (Number.isInteger(given)) return given;
+  throw new TypeError(`${what} is ${shown(given)}; it must be a whole number: the highest waits the shortest`);
 }
 
 function singletonOf(given: unknown, what: string): unknown {

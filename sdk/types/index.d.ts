@@ -105,8 +105,13 @@ declare module "agentcmd-workflows" {
      * executes is not started ("skip", the default), waits ("queue"), or takes its place ("cancel-old").
      */
     singleton?: boolean | { key?: string; mode?: "skip" | "cancel-old" | "queue" };
-    /** Path in the arguments: a second run with the same value there is the first one. */
+    /**
+     * Path in the arguments, or a text with such paths in braces ("{env}/{commit}"): a second run with the same
+     * value is the first one. The keys of concurrency and singleton may be such texts, too.
+     */
     idempotency?: string;
+    /** Of the runs of a project that wait for their turn, those with the highest are first; it is by default 0. */
+    priority?: number;
     /** What starts a run by itself. The event "workflow/<id>" always does; an event's data are the arguments. */
     triggers?: readonly WorkflowTrigger[];
     /** JSON Schema of event.data.args: checked before the run starts, defaults are filled in. */

@@ -93,6 +93,14 @@ std::string set_snapshots(Config& config, const std::string& text) {
   return policy ? "" : "expected worktree, always or never";
 }
 
+template <auto member>
+std::string set_limit(Config& config, const std::string& text) {
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, config.limits.*member);
+  const bool fits = read.ec == std::errc() && read.ptr == end && config.limits.*member <= 1'000'000;
+  return fits ? "" : "expected a whole number, 0 for no limit";
+}
+
 constexpr std::array settings{
     Setting{"host", {"AGENTCMD_HOST", ""}, false, set_text<&Config::host>},
     Setting{
@@ -106,6 +114,12 @@ constexpr std::array settings{
     Setting{"env", {"AGENTCMD_ENV", ""}, false, set_env},
     Setting{"retention", {"AGENTCMD_RETENTION", ""}, false, set_retention},
     Setting{"snapshots", {"AGENTCMD_SNAPSHOTS", ""}, false, set_snapshots},
+    Setting{
+        "limits.runs", {"AGENTCMD_LIMITS_RUNS", ""}, false, set_limit<&engine::FlowLimits::runs>},
+    Setting{"limits.runsPerProject",
+            {"AGENTCMD_LIMITS_RUNS_PER_PROJECT", ""},
+            false,
+            set_limit<&engine::FlowLimits::runs_per_project>},
     Setting{"anthropicApiKey",
             {"AGENTCMD_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"},
             true,
@@ -157,6 +171,15 @@ std::string text_of(const Json& value) {
   return value.is_string() ? value.get<std::string>() : to_text(value);
 }
 
+// "limits.runs" is {"limits": {"runs": …}} in the file.
+const Json* find_entry(const Json& file, std::string_view key) {
+  const auto dot = key.find('.');
+  const auto entry = file.find(key.substr(0, dot));
+  if (entry == file.end()) return nullptr;
+  if (dot == std::string_view::npos) return &*entry;
+  return entry->is_object() ? find_entry(*entry, key.substr(dot + 1)) : nullptr;
+}
+
 // Where the setting's value comes from; nothing when no one gives it.
 std::optional<Value> find_value(const Setting& setting,
                                 const std::map<std::string, std::string>& flags,
@@ -171,8 +194,8 @@ std::optional<Value> find_value(const Setting& setting,
       return Value{*text, fmt::format("environment {}", variable)};
     }
   }
-  const auto entry = file.find(setting.key);
-  if (entry == file.end() || entry->is_null()) return std::nullopt;
+  const auto* entry = find_entry(file, setting.key);
+  if (entry == nullptr || entry->is_null()) return std::nullopt;
   return Value{text_of(*entry), path.string()};
 }
 
@@ -191,6 +214,10 @@ std::string default_text(const Setting& setting) {
   if (setting.key == "logLevel") return defaults.log_level;
   if (setting.key == "allowedOrigins") return defaults.allowed_origins;
   if (setting.key == "snapshots") return std::string(runtime::to_string(defaults.snapshots));
+  if (setting.key == "limits.runs") return fmt::to_string(defaults.limits.runs);
+  if (setting.key == "limits.runsPerProject") {
+    return fmt::to_string(defaults.limits.runs_per_project);
+  }
   if (setting.key == "env") return std::string(steps::to_string(defaults.env));
   return "";
 }

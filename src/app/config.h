@@ -3,10 +3,12 @@
 // over <home>/config.json, that over the default. The keys of the file are those of the npm
 // product, so that its file can be used as it is.
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/result.h"
 #include "base/secret.h"
 #include "cli/services.h"
+#include "engine/flow.h"
 #include "runtime/retention.h"
 #include "steps/environment.h"
 
@@ -30,6 +32,8 @@ struct Config {
   steps::EnvironmentPolicy env = steps::EnvironmentPolicy::inherit;  // of host steps
   runtime::RetentionPolicy retention;  // nothing is deleted unless it is set
   runtime::SnapshotPolicy snapshots = runtime::SnapshotPolicy::worktree;
+  engine::FlowLimits limits{.runs = limits::runs_at_once,
+                            .runs_per_project = limits::runs_at_once_per_project};
   Secret anthropic_api_key;
   Secret openai_api_key;
   Secret jwt_secret;

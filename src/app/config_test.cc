@@ -93,6 +93,21 @@ TEST_F(ConfigTest, AFlagWinsOverTheEnvironment) {
   EXPECT_EQ(row(*config, "logLevel").source, "flag");
 }
 
+TEST_F(ConfigTest, LimitsAreAnObjectInTheFile) {
+  EXPECT_EQ(load()->limits.runs, limits::runs_at_once);
+  write_file(R"({"limits": {"runs": 3, "runsPerProject": 0}})");
+  auto config = load();
+  ASSERT_TRUE(config) << config.error().message;
+  EXPECT_EQ(config->limits.runs, 3U);
+  EXPECT_EQ(config->limits.runs_per_project, 0U);
+  EXPECT_TRUE(row(*config, "limits.runs").source.ends_with("config.json"));
+  set("AGENTCMD_LIMITS_RUNS", "-1");
+  config = load();
+  ASSERT_FALSE(config);
+  EXPECT_NE(config.error().message.find("limits.runs of environment"), std::string::npos)
+      << config.error().message;
+}
+
 TEST_F(ConfigTest, SecretsAreMaskedAndKnown) {
   write_file(R"({"anthropicApiKey": "sk-ant-0123456789abcdef"})");
   const auto config = load();

@@ -31,6 +31,7 @@ class CommandLine {
     add_run();
     add_runs();
     add_answers();
+    add_queue();
     add_definitions();
     add_replay();
     add_doctor();
@@ -287,6 +288,13 @@ class CommandLine {
     sub->add_option("--limit", list.limit, "At most so many (default 50)")
         ->check(CLI::Range(1, 100000));
     json_flag(sub, list.json);
+  }
+
+  void add_queue() {
+    auto* sub = app_.add_subcommand("queue", "Runs that wait until they may start, and why");
+    auto value = command<QueueCommand>(sub);
+    project_option(sub, value->project, "Only runs of this project");
+    json_flag(sub, value->json);
   }
 
   void add_definitions() {

@@ -165,6 +165,11 @@ struct RunsDiffCommand {
   bool json = false;
 };
 
+struct QueueCommand {
+  std::string project;
+  bool json = false;
+};
+
 struct DefinitionsCommand {
   std::string project;
   bool check = false;  // also says what a replay could notice, and fails when a file is broken
@@ -212,12 +217,13 @@ struct WorkerCommand {
   bool json = false;
 };
 
-using Command = std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand,
-                             RunsListCommand, RunsShowCommand, RunsLogsCommand, RunsHistoryCommand,
-                             RunsResumeCommand, RunsCancelCommand, RunsPauseCommand, AnswerCommand,
-                             RunsWhyCommand, RunsQueryCommand, RunsExportCommand, ReplayCommand,
-                             RunsPruneCommand, RunsDeleteCommand, RunsForkCommand, RunsRetryCommand,
-                             RunsDiffCommand, DefinitionsCommand, DoctorCommand, BackupCommand,
-                             RestoreCommand, EventsSendCommand, EventsListCommand, WorkerCommand>;
+using Command =
+    std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand,
+                 RunsShowCommand, RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand,
+                 RunsCancelCommand, RunsPauseCommand, AnswerCommand, RunsWhyCommand,
+                 RunsQueryCommand, RunsExportCommand, ReplayCommand, RunsPruneCommand,
+                 RunsDeleteCommand, RunsForkCommand, RunsRetryCommand, RunsDiffCommand,
+                 QueueCommand, DefinitionsCommand, DoctorCommand, BackupCommand, RestoreCommand,
+                 EventsSendCommand, EventsListCommand, WorkerCommand>;
 
 }  // namespace agentcmd::cli

@@ -31,6 +31,7 @@ struct Carry {
   Task<int> operator()(RunsForkCommand& command) const { return fork_run(services, command); }
   Task<int> operator()(RunsRetryCommand& command) const { return retry_run(services, command); }
   Task<int> operator()(RunsDiffCommand& command) const { return diff_runs(services, command); }
+  Task<int> operator()(QueueCommand& command) const { return show_queue(services, command); }
   Task<int> operator()(DefinitionsCommand& command) const {
     return list_definitions(services, command);
   }

@@ -36,6 +36,7 @@ Task<int> pause_run(Services& services, RunsPauseCommand command);
 Task<int> answer_gate(Services& services, AnswerCommand command);
 Task<int> prune_runs(Services& services, RunsPruneCommand command);
 Task<int> delete_runs(Services& services, RunsDeleteCommand command);
+Task<int> show_queue(Services& services, QueueCommand command);
 Task<int> list_definitions(Services& services, DefinitionsCommand command);
 Task<int> examine_home(Services& services, DoctorCommand command);
 Task<int> make_backup(Services& services, BackupCommand command);

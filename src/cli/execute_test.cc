@@ -29,6 +29,9 @@ class FakeDriver final : public runtime::Driver {
  public:
   explicit FakeDriver(const boost::asio::any_io_executor& executor) : changed_(executor) {}
 
+  Task<Result<runtime::Requested>> request(runtime::NewRun, runtime::StartPolicy) override {
+    co_return runtime::Requested{.run = {"r1"}, .message = {}};
+  }
   Task<Result<history::RunId>> create(runtime::NewRun) override { co_return history::RunId{"r1"}; }
   Task<Result<void>> adopt(history::RunId) override { co_return Result<void>(); }
   Task<Result<runtime::Driven>> drive(history::RunId, bool) override {

@@ -5,6 +5,7 @@
 #include "git/git.h"
 #include "projects/arguments.h"
 #include "projects/definitions.h"
+#include "projects/flow_config.h"
 #include "runtime/fork.h"
 #include "script/bundle.h"
 
@@ -29,11 +30,11 @@ runtime::Files files_named(const std::string& name) {
   return name == "then" ? runtime::Files::then : runtime::Files::now;
 }
 
-// The code, and what its arguments must be.
+// The code, and where that or its arguments are new, what it says of itself.
 struct Code {
   script::Bundle bundle;
   std::string definition;
-  std::optional<JsonText> args_schema;
+  std::optional<script::WorkflowInfo> info;
 };
 
 Task<Result<Code>> kept_code(Services& services, const runtime::ForkPlan& plan, bool has_new_args) {
@@ -44,11 +45,11 @@ Task<Result<Code>> kept_code(Services& services, const runtime::ForkPlan& plan, 
                                "takes the definition as it is on disk",
                                bundle.error().message));
   }
-  Code code{.bundle = *bundle, .definition = plan.definition, .args_schema = std::nullopt};
+  Code code{.bundle = *bundle, .definition = plan.definition, .info = std::nullopt};
   if (!has_new_args) co_return code;
-  const auto info = co_await projects::describe_bundle(services.loader(), *std::move(bundle));
+  auto info = co_await projects::describe_bundle(services.loader(), *std::move(bundle));
   if (!info) co_return tl::unexpected(info.error());
-  code.args_schema = info->args_schema;
+  code.info = *std::move(info);
   co_return code;
 }
 
@@ -62,7 +63,7 @@ Task<Result<Code>> code_on_disk(Services& services, const runtime::ForkPlan& pla
   if (!definition) co_return tl::unexpected(definition.error());
   co_return Code{.bundle = *std::move(definition->bundle),
                  .definition = definition->info->id,
-                 .args_schema = definition->info->args_schema};
+                 .info = *std::move(definition->info)};
 }
 
 // The arguments of the former run, less those that are given anew.
@@ -71,7 +72,7 @@ Result<JsonText> new_args(const Services& services, const runtime::ForkPlan& pla
   const auto text = args_text(wanted.args, services.cwd);
   if (!text) return tl::unexpected(text.error());
   const projects::ArgumentInput input{text->value_or(plan.args.text), wanted.pairs};
-  auto args = projects::make_arguments(code.args_schema, input);
+  auto args = projects::make_arguments(code.info->args_schema, input);
   if (args || wanted.args) return args;
   return fail(args.error().code,
               fmt::format("with the arguments of the former run: {}", args.error().message));
@@ -106,13 +107,20 @@ Task<Result<runtime::NewRun>> prepare(Services& services, runtime::ForkPlan plan
     const auto args = new_args(services, plan, *code, wanted);
     if (!args) co_return tl::unexpected(args.error());
     plan.request = runtime::with_args(plan.request, *args);
+    const auto& info = *code->info;
+    auto terms = projects::flow_terms(plan.project, info.id, info.config, *args);
+    if (!terms) co_return tl::unexpected(terms.error());
+    plan.flow = std::move(terms->flow);
+    plan.timeout = info.timeout.value_or(Milliseconds(0));
   }
   runtime::NewRun run;
   run.bundle = std::move(code->bundle);
   run.definition = std::move(code->definition);
   run.project = plan.project;
   run.name = wanted.name.empty() ? plan.name : std::move(wanted.name);
+  run.timeout = plan.timeout;
   run.request = std::move(plan.request);
+  run.flow = std::move(plan.flow);
   run.fork = std::move(plan.fork);
   co_return run;
 }
@@ -124,7 +132,8 @@ Task<int> start(Services& services, ViewKind kind, Result<runtime::ForkPlan> pla
   }
   auto run = co_await prepare(services, *std::move(plan), std::move(wanted));
   if (!run) co_return refuse(services, run.error());
-  co_return co_await with_driver(services, kind, *std::move(run));
+  FreshRun fresh{.run = *std::move(run), .policy = {}};
+  co_return co_await with_driver(services, kind, std::move(fresh));
 }
 
 }  // namespace

@@ -13,12 +13,16 @@
 
 namespace agentcmd::cli {
 
+struct FreshRun {
+  runtime::NewRun run;
+  runtime::StartPolicy policy;
+};
 struct TakenOver {
   history::RunId run;
   std::string code_hash;  // of the code that it changes to; empty: it keeps its own
 };
 // What a driver is started for: a run to be made, or one to be taken over.
-using Target = std::variant<runtime::NewRun, TakenOver>;
+using Target = std::variant<FreshRun, TakenOver>;
 
 // Drives it as execute_run() does, and says how to exit.
 Task<int> with_driver(Services& services, ViewKind kind, Target target);

@@ -13,9 +13,11 @@
 #include "cli/follow_retention.h"
 #include "cli/launch.h"
 #include "cli/run_view.h"
+#include "cli/same_run.h"
 #include "projects/arguments.h"
 #include "projects/compatibility.h"
 #include "projects/definitions.h"
+#include "projects/flow_config.h"
 #include "projects/project.h"
 
 #include <fmt/format.h>
@@ -38,32 +40,33 @@ Task<std::vector<history::Event>> past_of(Services& services, history::RunId run
   }
 }
 
-Task<Result<history::RunId>> take_hold(Services& services, runtime::Driver& driver, RunView& view,
-                                       Target target) {
-  if (auto* fresh = std::get_if<runtime::NewRun>(&target)) {
-    auto created = co_await driver.create(std::move(*fresh));
-    if (created) view.begin(*created, co_await past_of(services, *created));
-    co_return created;
+Task<Result<runtime::Requested>> take_hold(Services& services, runtime::Driver& driver,
+                                           RunView& view, Target target) {
+  if (auto* fresh = std::get_if<FreshRun>(&target)) {
+    auto made = co_await driver.request(std::move(fresh->run), std::move(fresh->policy));
+    if (made && made->is_new) view.begin(made->run, co_await past_of(services, made->run));
+    co_return made;
   }
   const auto [run, code_hash] = std::get<TakenOver>(std::move(target));
   const auto adopted = co_await driver.adopt(run);
   if (!adopted) co_return tl::unexpected(adopted.error());
   if (!code_hash.empty()) driver.change_code(run, code_hash);
   view.begin(run, co_await past_of(services, run));
-  co_return run;
+  co_return runtime::Requested{.run = run, .message = {}};
 }
 
 Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& view,
                          Target target) {
   const bool resume = std::holds_alternative<TakenOver>(target);
-  const auto run = co_await take_hold(services, driver, view, std::move(target));
-  if (!run) co_return refuse(services, run.error());
+  const auto held = co_await take_hold(services, driver, view, std::move(target));
+  if (!held) co_return refuse(services, held.error());
   services.run_started = true;
+  if (!held->is_new) co_return co_await watch_same_run(services, view, held->run);
   if (services.detached != nullptr) {
-    services.detached->recorded(*run, services.output);
+    services.detached->recorded(held->run, services.output);
     view.detached();
   }
-  co_return co_await execute_run(services, driver, view, *run, resume);
+  co_return co_await execute_run(services, driver, view, held->run, resume);
 }
 
 }  // namespace
@@ -157,7 +160,7 @@ Result<fs::path> project_of(const Services& services, const RunCommand& command)
   return beside ? beside : project;
 }
 
-Task<Result<runtime::NewRun>> prepare_run(Services& services, RunCommand command) {
+Task<Result<FreshRun>> prepare_run(Services& services, RunCommand command) {
   if (const auto fits = check_workspace_flags(command); !fits) {
     co_return tl::unexpected(fits.error());
   }
@@ -176,6 +179,8 @@ Task<Result<runtime::NewRun>> prepare_run(Services& services, RunCommand command
   if (!args) co_return tl::unexpected(args.error());
 
   const auto& info = *definition->info;
+  auto terms = projects::flow_terms(*project, info.id, info.config, *args);
+  if (!terms) co_return tl::unexpected(terms.error());
   runtime::NewRun run;
   run.definition = info.id;
   run.project = *project;
@@ -183,7 +188,8 @@ Task<Result<runtime::NewRun>> prepare_run(Services& services, RunCommand command
   run.timeout = info.timeout.value_or(Milliseconds(0));
   run.request = request_text(command, *args, *agents);
   run.bundle = *std::move(definition->bundle);
-  co_return run;
+  run.flow = std::move(terms->flow);
+  co_return FreshRun{.run = std::move(run), .policy = std::move(terms->policy)};
 }
 
 // The definition of a run as it is on disk, if it does what the run has done so far: its hash.

@@ -91,6 +91,12 @@ class PeopleView final : public RunView {
     print(summary(ending, facts(), progress_.style()));
   }
 
+  void held_up(const history::RunId&, std::size_t position, const std::string& reason) override {
+    if (quiet_) return;
+    print({progress_.style().paint(
+        Tint::yellow, fmt::format("Waits at position {}: {}", position, to_utf8(reason)))});
+  }
+
   void cut(const history::StepKey& step) override { print(progress_.cut_output(step)); }
 
   void left_out(const history::RunId& run, std::size_t bytes) override {
@@ -167,6 +173,10 @@ class JsonView final : public RunView {
            {"text", to_utf8(text)}});
   }
   void ended(const Ending& ending) override { output_.out(result_line(ending, facts()) + "\n"); }
+  void held_up(const history::RunId& run, std::size_t position,
+               const std::string& reason) override {
+    print({{"type", "queued"}, {"run", run.text}, {"position", position}, {"reason", reason}});
+  }
   void cut(const history::StepKey&) override {}
   void left_out(const history::RunId& run, std::size_t bytes) override {
     print({{"type", "output_left_out"},
@@ -209,6 +219,10 @@ void RunView::committed(const history::RunId& run, const history::Event& event) 
   if (output_.has_room()) mention_left_out(run);
   shown(run, event);
   if (listener_) listener_(event);
+}
+
+void RunView::queued(const history::RunId& run, std::size_t position, const std::string& reason) {
+  held_up(run, position, reason);
 }
 
 void RunView::output(const history::RunId& run, const history::StepKey& step,

@@ -24,6 +24,7 @@ namespace agentcmd::cli {
 class RunView : public runtime::Observer {
  public:
   void committed(const history::RunId& run, const history::Event& event) final;
+  void queued(const history::RunId& run, std::size_t position, const std::string& reason) final;
   void output(const history::RunId& run, const history::StepKey& step, std::string_view stream,
               std::string_view text) final;
 
@@ -57,6 +58,9 @@ class RunView : public runtime::Observer {
   virtual void shown_output(const history::RunId& run, const history::StepKey& step,
                             std::string_view stream, std::string_view text) = 0;
   virtual void ended(const Ending& ending) = 0;
+  // The run waits for a place.
+  virtual void held_up(const history::RunId& run, std::size_t position,
+                       const std::string& reason) = 0;
   // Output of this step is left out from here on.
   virtual void cut(const history::StepKey& step) = 0;
   // So many bytes of output were left out until now.

@@ -44,6 +44,7 @@ struct Services {
   runtime::RetentionPolicy retention = {};                                   // of the configuration
   runtime::SnapshotPolicy snapshots = runtime::SnapshotPolicy::worktree;
   std::vector<Secret> secrets;
+  engine::FlowLimits limits;  // of runs at once
   std::vector<SettingRow> settings;
   std::string settings_problem = {};   // what is wrong with the settings, for doctor
   bool json = false;                   // of the command: what errors are on stdout
@@ -66,11 +67,13 @@ struct Services {
             .observer = observer,
             .wait_when_paused = wait_when_paused,
             .wait_at_gates = can_ask,
-            .make_run = [loader = loader()](std::filesystem::path project, std::string workflow,
-                                            JsonText args) {
-              return projects::new_run(loader, std::move(project), std::move(workflow),
-                                       std::move(args));
-            }};
+            .make_run =
+                [loader = loader()](std::filesystem::path project, std::string workflow,
+                                    JsonText args) {
+                  return projects::new_run(loader, std::move(project), std::move(workflow),
+                                           std::move(args));
+                },
+            .limits = limits};
   }
 };
 

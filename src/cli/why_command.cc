@@ -4,6 +4,7 @@
 #include "cli/dispatch.h"
 #include "cli/text_width.h"
 #include "engine/why.h"
+#include "runtime/run_queue.h"
 #include "runtime/stuck.h"
 
 #include <fmt/format.h>
@@ -55,7 +56,11 @@ Task<int> explain_run(Services& services, RunsWhyCommand command) {
   const auto run = co_await services.store().catalog().find_run(command.run);
   if (!run) co_return refuse(services, run.error());
   const auto events = co_await services.store().log().read(run->id, 0);
-  const auto facts = runtime::facts_about(services.home, *run, events, services.clock.now());
+  auto facts = runtime::facts_about(services.home, *run, events, services.clock.now());
+  if (run->status == store::RunStatus::queued && facts.driven) {
+    facts.run_place =
+        co_await runtime::place_in_queue(services.store(), services.home, services.limits, run->id);
+  }
   const auto why = engine::why(engine::state_of(events), facts);
   if (command.json) {
     services.output.out(to_pretty_text(document_of(*run, facts, why)) + "\n");

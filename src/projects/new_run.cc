@@ -1,6 +1,7 @@
 #include "projects/new_run.h"
 
 #include "projects/arguments.h"
+#include "projects/flow_config.h"
 
 #include <fmt/format.h>
 
@@ -16,11 +17,15 @@ Task<Result<runtime::NewRun>> new_run(Loader loader, std::filesystem::path proje
   const ArgumentInput input{.json = args.text, .pairs = {}};
   const auto checked = make_arguments(info.args_schema, input);
   if (!checked) co_return tl::unexpected(checked.error());
+  auto terms = flow_terms(project, info.id, info.config, *checked);
+  if (!terms) co_return tl::unexpected(terms.error());
   co_return runtime::NewRun{.bundle = *std::move(definition->bundle),
                             .definition = info.id,
                             .project = std::move(project),
                             .name = info.name.empty() ? info.id : info.name,
-                            .request = {fmt::format(R"({{"args":{}}})", checked->text)}};
+                            .timeout = info.timeout.value_or(Milliseconds(0)),
+                            .request = {fmt::format(R"({{"args":{}}})", checked->text)},
+                            .flow = std::move(terms->flow)};
 }
 
 }  // namespace agentcmd::projects

@@ -66,8 +66,10 @@ void LocalDriver::begin_queued() {
 Task<> LocalDriver::drive_in_background(Beginning beginning, std::function<void()> settled) {
   const auto run = beginning.run;
   auto& actor = actor_of(run, owned_.at(run));
-  actor.let_sleep(std::move(settled));
   try {
+    const auto is_called_off = [&actor] { return actor.is_called_off(); };
+    co_await places_.enter(run, beginning.resume, is_called_off, [&settled] { settled(); });
+    actor.let_sleep(std::move(settled));
     auto driven = co_await actor.drive(beginning.resume);
     while (driven && actor.asleep() && actor.has_news() && !stopping_) {
       driven = co_await actor.drive(false);
@@ -96,9 +98,11 @@ Task<> LocalDriver::settle_in_background(RunId run, const RunActor& actor, Resul
       try_again_later(run);
     } else {
       owned_.erase(run);
+      co_await places_.leave(run);
     }
     co_return;
   }
+  if (!asleep) co_await places_.leave(run);
   if (store::is_terminal(driven->status)) {
     owned_.erase(run);
     background_.erase(run);

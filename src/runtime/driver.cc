@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <exception>
 #include <utility>
 
 namespace agentcmd::runtime {
@@ -47,6 +48,7 @@ LocalDriver::LocalDriver(boost::asio::any_io_executor executor, store::Store& st
       machine_(std::move(machine)),
       presence_(machine_->register_driver()),
       slots_(limits::agents_at_once, limits::commands_at_once),
+      places_(executor, store, *machine_, options_, presence_->driver()),
       workers_(machine_->make_worker_host(handlers())),
       env_(steps::step_environment(options_.environment)),
       sleepers_alarm_(machine_->make_alarm()),
@@ -67,6 +69,9 @@ store::RunAppend LocalDriver::first_append(const NewRun& run, RunCreated created
   created.name = run.name;
   created.timeout = static_cast<std::uint64_t>(run.timeout.count());
   created.seed = random_.next();
+  created.origin = run.origin;
+  created.cause = run.cause;
+  created.flow = history::flow_text(run.flow);
   created.request = run.request;
   std::vector<history::Detail> details;
   if (run.fork) {
@@ -81,15 +86,24 @@ store::RunAppend LocalDriver::first_append(const NewRun& run, RunCreated created
 }
 
 Task<Result<RunId>> LocalDriver::create(NewRun run) {
+  const auto requested = co_await request(std::move(run), {});
+  if (!requested) co_return tl::unexpected(requested.error());
+  co_return requested->run;
+}
+
+Task<Result<Requested>> LocalDriver::request(NewRun run, StartPolicy policy) {
   auto first = first_append(run, {});
-  const auto id = first.run;
   const auto owner = first.owner;
-  std::vector<store::RunAppend> parts;
-  parts.push_back(std::move(first));
-  const auto appended = co_await store_.log().append(std::move(parts));
-  if (!appended) co_return tl::unexpected(appended.error());
-  owned_[id] = owner;
-  co_return id;
+  auto by = "run " + first.run.text;
+  store::RunStart start{.creation = std::move(first),
+                        .causes = std::move(policy.causes),
+                        .refuse_if = std::move(policy.refuse_if),
+                        .cancel = std::move(policy.cancel),
+                        .by = std::move(by)};
+  const auto started = co_await places_.start(std::move(start));
+  if (!started) co_return tl::unexpected(started.error());
+  if (started->is_new) owned_[started->run] = owner;
+  co_return Requested{.run = started->run, .is_new = started->is_new, .message = started->message};
 }
 
 Task<Result<void>> LocalDriver::adopt(RunId run) {
@@ -112,15 +126,21 @@ Task<Result<Driven>> LocalDriver::drive(RunId run, bool resume) {
   if (owned == owned_.end()) {
     co_return fail(ErrorCode::failed_precondition, "run " + run.text + " is not ours to execute");
   }
-  Result<Driven> driven;
+  Result<Driven> driven = fail(ErrorCode::cancelled, "the run was left");
   std::string parent;
-  {
+  std::exception_ptr fault;
+  try {
     // However it ends: whoever drives the run next begins with what is on disk.
     auto& actor = actor_of(run, owned->second);
     const ActorMark mark{actors_, run};
+    co_await places_.enter(run, resume, [&actor] { return actor.is_called_off(); }, [] {});
     driven = co_await actor.drive(resume);
     parent = actor.parent();
+  } catch (...) {
+    fault = std::current_exception();  // whatever it is, the place is not kept
   }
+  co_await places_.leave(run);
+  if (fault) std::rethrow_exception(fault);
   if (driven && store::is_terminal(driven->status)) {
     owned_.erase(run);
     tell_family(run, parent);
@@ -131,6 +151,7 @@ Task<Result<Driven>> LocalDriver::drive(RunId run, bool resume) {
 Task<> LocalDriver::cancel(RunId run, std::string by) {
   const auto owned = owned_.find(run);
   if (owned != owned_.end()) actor_of(run, owned->second).request_cancel(std::move(by));
+  places_.look();
   co_return;
 }
 
@@ -142,6 +163,7 @@ Task<> LocalDriver::stop() {
   sleepers_alarm_->cancel();
   stopped_.notify();
   for (auto& [run, actor] : actors_) actor->leave();
+  co_await places_.stop();
   co_await runs_.join();
   tasks_.cancel();
   co_await tasks_.join();

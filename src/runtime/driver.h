@@ -9,13 +9,16 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "base/secret.h"
+#include "engine/flow.h"
 #include "history/event.h"
+#include "history/flow.h"
 #include "runtime/fork.h"
 #include "runtime/run_snapshots.h"
 #include "runtime/stuck.h"
 #include "script/bundle.h"
 #include "steps/environment.h"
 #include "store/catalog.h"
+#include "store/places.h"
 #include "store/store.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -40,7 +43,23 @@ struct NewRun {
   // {"args": {...validated, defaults filled in...}, "mode", "branchName", "baseBranch", "preserve",
   // "agents"}
   JsonText request;
-  std::optional<ForkOf> fork;  // of a fork or a retry (fork.h); else started by the user
+  std::string origin = "user";  // history::RunCreated
+  std::string cause;
+  history::Flow flow;
+  std::optional<ForkOf> fork;  // of a fork or a retry (fork.h); else started anew
+};
+
+// What may keep a run from being created, or ends others for it. Retries and forks have no policy.
+struct StartPolicy {
+  std::vector<store::Cause> causes;    // each starts one run of the definition in its project
+  std::vector<std::string> refuse_if;  // groups in which no other run may be under way
+  std::vector<std::string> cancel;     // groups whose other runs are cancelled
+};
+
+struct Requested {
+  history::RunId run;
+  bool is_new = true;   // false: of the same cause; empty where that came to no run
+  std::string message;  // why to none
 };
 
 // Told of what was committed, in order, and of live output. Calls come on the loop; they must not
@@ -51,6 +70,9 @@ class Observer {
   Observer(const Observer&) = delete;
   Observer& operator=(const Observer&) = delete;
   virtual void committed(const history::RunId& run, const history::Event& event) = 0;
+  // The run waits for a place: its position in the queue, or why it is held up, has changed.
+  virtual void queued(const history::RunId&, std::size_t /*position*/,
+                      const std::string& /*reason*/) {}
   // False: output() need not be called.
   virtual bool wants_output() const { return true; }
   // `stream`: "stdout", "stderr", "agent".
@@ -78,6 +100,7 @@ struct DriverOptions {
   std::function<Task<Result<NewRun>>(std::filesystem::path project, std::string workflow,
                                      JsonText args)>
       make_run;
+  engine::FlowLimits limits;  // of runs at once
 };
 
 // How driving a run ended.
@@ -113,12 +136,17 @@ class Driver {
   // Records the run, owned by this driver. It is executed by drive().
   virtual Task<Result<history::RunId>> create(NewRun run) = 0;
 
+  // The same for a run that somebody wants started, if `policy` lets it. conflict, naming the run
+  // that keeps it from being created.
+  virtual Task<Result<Requested>> request(NewRun run, StartPolicy policy) = 0;
+
   // Takes over a run whose driver is gone. conflict (naming the process) if it is alive, not_found,
   // failed_precondition if the run has ended.
   virtual Task<Result<void>> adopt(history::RunId run) = 0;
 
-  // Executes a run that this driver owns until it ends, pauses or only waits at a gate. A paused
-  // run is resumed first, when `resume` says so. Errors: conflict when another driver took the run
+  // Executes a run that this driver owns until it ends, pauses or only waits at a gate; before its
+  // code runs, it waits for a place (run_queue.h). A paused run is resumed first, when `resume`
+  // says so. Errors: conflict when another driver took the run
   // over meanwhile.
   virtual Task<Result<Driven>> drive(history::RunId run, bool resume) = 0;
 

@@ -54,9 +54,9 @@ Task<Result<store::RunAppend>> LocalDriver::prepare_child(Invocation invocation)
   if (!invocation.within.empty()) more["within"] = invocation.within;
   if (!invocation.agents.empty()) more["agents"] = invocation.agents;
   run->request = with_members(run->request, more);
-  co_return first_append(
-      *run,
-      {.origin = "invoke", .parent = invocation.parent.text, .parent_key = invocation.key.text});
+  run->origin = "invoke";
+  co_return first_append(*run,
+                         {.parent = invocation.parent.text, .parent_key = invocation.key.text});
 }
 
 void LocalDriver::child_created(const store::RunAppend& child) {

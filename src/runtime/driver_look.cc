@@ -53,6 +53,7 @@ Task<> LocalDriver::look() {
 }
 
 Task<> LocalDriver::look_at_requests() {
+  places_.look();
   for (const auto& request : co_await store_.requests().all_pending()) {
     const auto actor = actors_.find(request.run);
     if (actor != actors_.end()) {

@@ -147,6 +147,8 @@ ForkPlan begin_plan(std::string origin, RunId run, Events events, StepKey at,
   plan.file = created.file;
   plan.project = created.project;
   plan.name = created.name;
+  plan.timeout = Milliseconds(created.timeout);
+  plan.flow = history::flow_from(created.flow);
   plan.code_hash = pin_of(events);
   return plan;
 }

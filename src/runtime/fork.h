@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "engine/memo.h"
 #include "history/event.h"
+#include "history/flow.h"
 
 #include <cstdint>
 #include <optional>
@@ -42,6 +43,8 @@ struct ForkPlan {
   std::string file;
   std::string project;
   std::string name;
+  Milliseconds timeout{0};  // NewRun, as the former run has it
+  history::Flow flow;
   std::string code_hash;  // that the former run was pinned to at last
   JsonText args;
   JsonText request;

@@ -1,8 +1,8 @@
 #pragma once
 // The driver of a process. It executes a run in the foreground for whoever calls drive(), and runs
 // in the background: children of runs, and in keep() whatever it finds. A background run is in one
-// of four states: it is driven (an actor, a task), queued to be driven, asleep (a record), or no
-// longer ours.
+// of four states: it is driven (an actor, a task; it may have to wait for a place first), queued to
+// be driven, asleep (a record), or no longer ours.
 
 #include "async/alarm.h"
 #include "async/task_group.h"
@@ -11,6 +11,7 @@
 #include "runtime/family.h"
 #include "runtime/machine.h"
 #include "runtime/run_actor.h"
+#include "runtime/run_queue.h"
 #include "runtime/sleepers.h"
 #include "runtime/slots.h"
 #include "store/requests.h"
@@ -31,6 +32,7 @@ class LocalDriver final : public Driver, private Family {
               Random& random, DriverOptions options, std::unique_ptr<Machine> machine);
 
   Task<Result<history::RunId>> create(NewRun run) override;
+  Task<Result<Requested>> request(NewRun run, StartPolicy policy) override;
   Task<Result<void>> adopt(history::RunId run) override;
   Task<Result<Driven>> drive(history::RunId run, bool resume) override;
   Task<> cancel(history::RunId run, std::string by) override;
@@ -99,6 +101,7 @@ class LocalDriver final : public Driver, private Family {
   std::unique_ptr<Machine> machine_;
   std::unique_ptr<Presence> presence_;
   Slots slots_;
+  RunQueue places_;
   std::unique_ptr<WorkerHost> workers_;
   std::map<std::string, std::string> env_;
 

@@ -168,7 +168,13 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
   if (state_.started) co_await services_.machine.end_lost_effects_of_run(context().run_dir);
   const auto begun = was_paused || next_code_ ? co_await this->resume("resume") : Result<void>();
   if (!begun) co_return tl::unexpected(begun.error());
-  if (!state_.started && !state_.paused) {
+  if (!state_.started) {  // it may have been cancelled while it waited for its place
+    takes_requests_ = true;
+    co_await take_requests();
+  }
+  if (!state_.started && !leaving_ && is_called_off()) {
+    force_cancel_ = true;  // none of its code has run, so that there is nothing to clean up
+  } else if (!state_.started && !state_.paused) {
     // Before what was asked for meanwhile: the code is told of it first.
     ++posted_;
     inbox_.insert(inbox_.begin(), RunStarted{});
@@ -675,6 +681,13 @@ void RunActor::request_cancel(std::string by) {
 
 void RunActor::request_cancel_once(std::string by) {
   post({RunCancelRequested{.by = std::move(by)}});
+}
+
+bool RunActor::is_called_off() const {
+  return leaving_ || force_cancel_ || state_.cancel_requested ||
+         std::ranges::any_of(inbox_, [](const Detail& detail) {
+           return as<RunCancelRequested>(detail) != nullptr;
+         });
 }
 
 void RunActor::request_pause(std::string by) {

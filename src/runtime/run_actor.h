@@ -76,6 +76,9 @@ class RunActor final : public steps::StepHost {
   // As the first call of request_cancel(), however often it is called.
   void request_cancel_once(std::string by);
 
+  // Cancelled or left: it need not wait for a place.
+  bool is_called_off() const;
+
   // From the next step boundary on nothing new begins; what runs goes on to its end.
   void request_pause(std::string by);
   // Ends a pause that drive() is still waiting in, for attempts or by DriverOptions.

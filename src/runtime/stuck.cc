@@ -66,7 +66,11 @@ Task<std::vector<std::string>> StuckCheck::look_at(store::RunRow run) {
     co_return std::vector{"its history cannot be read: " + damage};
   }
   const auto now = clock_.now();
-  const auto facts = facts_about(home_, run, events, now);
+  auto facts = facts_about(home_, run, events, now);
+  if (!state.started) {
+    const auto place = co_await store_.places().find(run.id);
+    if (place && place->waits()) facts.run_place = engine::QueuePlace{};
+  }
   known_[run.id] = {.events = state.seq,
                     .look_again_at = engine::stuck_from(state, facts.last_event_at)};
   co_return engine::why(state, facts).stuck;
