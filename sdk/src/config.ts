@@ -20,7 +20,7 @@ export function configFor(config: Members, where: string): Members {
   const checked: Members = { ...rest };
   if (concurrency !== undefined) checked.concurrency = concurrencyOf(concurrency, `${where}concurrency`);
   if (singleton !== undefined && singleton !== false) checked.singleton = singletonOf(singleton, `${where}singleton`);
-  if (idempotency !== undefined) checked.idempotency = pathOf(idempotency, `${where}idempotency`);
+  if (idempotency !== undefined) checked.idempotency = keyOf(idempotency, `${where}idempotency`);
   if (priority !== undefined) checked.priority = priorityOf(priority, `${where}priority`);
   if (triggers !== undefined) checked.triggers = triggersOf(triggers, `${where}triggers`);
   if (retries !== undefined) checked.retries = retryOf(retries, `${where}retries`);
@@ -40,7 +40,7 @@ function concurrencyOf(given: unknown, what: string): unknown {
   if (isCount(given)) return given;
   const { limit, key } = membersOf(given, what, ["limit", "key"], "3, or { limit: 1, key: \"repository\" }");
   if (!isCount(limit)) throw new RangeError(`${what}.limit is ${shown(limit)}; it must be a whole number from 1`);
-  return key === undefined ? { limit } : { limit, key: pathOf(key, `${what}.key`) };
+  return key === undefined ? { limit } : { limit, key: keyOf(key, `${what}.key`) };
 }
 
 function priorityOf(given: unknown, what: string): unknown {
@@ -51,7 +51,7 @@ function priorityOf(given: unknown, what: string): unknown {
 function singletonOf(given: unknown, what: string): unknown {
   if (given === true) return true;
   const { key, mode } = membersOf(given, what, ["key", "mode"], 'true, or { key: "repository", mode: "skip" }');
-  if (key !== undefined) pathOf(key, `${what}.key`);
+  if (key !== undefined) keyOf(key, `${what}.key`);
   if (mode !== undefined) oneOf(mode, ["skip", "cancel-old", "queue"], `${what}.mode`);
   return { key, mode };
 }
@@ -74,7 +74,7 @@ function triggerOf(given: unknown, what: string): unknown {
     if (trigger.if !== undefined) conditionOf(trigger.if, `${what}.if`);
     return trigger;
   }
-  const trigger = membersOf(given, what, ["cron", "timezone", "overlap", "args"], example);
+  const trigger = membersOf(given, what, ["cron", "timezone", "overlap", "catchUp", "mode", "args"], example);
   const fields = textOf(trigger.cron, `${what}.cron`).trim().split(/\s+/).length;
   if (fields !== 5) {
     throw new RangeError(
@@ -84,10 +84,12 @@ function triggerOf(given: unknown, what: string): unknown {
   }
   if (trigger.timezone !== undefined) zoneOf(trigger.timezone, `${what}.timezone`);
   if (trigger.overlap !== undefined) oneOf(trigger.overlap, ["skip", "queue", "cancel-old", "allow"], `${what}.overlap`);
+  if (trigger.mode !== undefined) oneOf(trigger.mode, ["stay", "branch", "worktree"], `${what}.mode`);
   if (trigger.args !== undefined && (typeof trigger.args !== "object" || trigger.args === null)) {
     throw new TypeError(`${what}.args is ${shown(trigger.args)}; it must be an object: the arguments of each run`);
   }
-  return trigger;
+  if (trigger.catchUp === undefined) return trigger;
+  return { ...trigger, catchUp: milliseconds(trigger.catchUp, `${what}.catchUp`) };
 }
 
 /** Decided by the driver, which runs no code for it. */
@@ -111,10 +113,24 @@ function zoneOf(zone: unknown, what: string): void {
   }
 }
 
-/** A path in event.data.args. */
-function pathOf(given: unknown, what: string): string {
-  if (typeof given === "string" && given.split(".").every((part) => part.trim() !== "")) return given;
-  throw new TypeError(`${what} is ${shown(given)}; it must be a path in the arguments, such as "pull.number"`);
+/** A path in event.data.args, or a text with such paths in braces. */
+function keyOf(given: unknown, what: string): string {
+  if (typeof given === "string" && isKey(given)) return given;
+  throw new TypeError(
+    `${what} is ${shown(given)}; it must be a path in the arguments, such as "pull.number", or a text with such ` +
+      `paths in braces, such as "{env}/{pull.number}"`,
+  );
+}
+
+function isKey(key: string): boolean {
+  if (!/[{}]/.test(key)) return isPath(key);
+  const inBraces = /\{[^{}]*\}/g;
+  const paths = (key.match(inBraces) ?? []).map((path) => path.slice(1, -1));
+  return paths.every(isPath) && !/[{}]/.test(key.replace(inBraces, ""));
+}
+
+function isPath(path: string): boolean {
+  return path.split(".").every((part) => part.trim() !== "");
 }
 
 function isCount(value: unknown): boolean {

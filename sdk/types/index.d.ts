@@ -80,6 +80,10 @@ declare module "agentcmd-workflows" {
         timezone?: string;
         /** What happens when the run before is not over: it is by default "skip". */
         overlap?: "skip" | "queue" | "cancel-old" | "allow";
+        /** For so long a due time is made up for that no worker was there for; it is by default one hour. */
+        catchUp?: Duration;
+        /** Where the runs work; it is by default "stay". */
+        mode?: "stay" | "branch" | "worktree";
         /** Arguments of each run. */
         args?: Record<string, unknown>;
       };

@@ -32,6 +32,7 @@ class CommandLine {
     add_runs();
     add_answers();
     add_queue();
+    add_schedules();
     add_definitions();
     add_replay();
     add_doctor();
@@ -294,6 +295,39 @@ class CommandLine {
     auto* sub = app_.add_subcommand("queue", "Runs that wait until they may start, and why");
     auto value = command<QueueCommand>(sub);
     project_option(sub, value->project, "Only runs of this project");
+    json_flag(sub, value->json);
+  }
+
+  void add_schedules() {
+    auto* group = app_.add_subcommand("schedules", "Runs at fixed times, declared by definitions");
+    group->require_subcommand(1);
+    group->fallthrough();
+    for (const auto& [action, help] : std::vector<std::pair<std::string, std::string>>{
+             {"list", "When each is due, and what came of it last"},
+             {"pause", "Start nothing until it is resumed"},
+             {"resume", "Start runs again, from its next due time on"},
+             {"trigger", "Start a run of it now"},
+             {"backfill", "Start the runs of due times that are over"}}) {
+      auto* sub = group->add_subcommand(action, help);
+      auto value = command<SchedulesCommand>(sub);
+      value->action = action;
+      if (action != "list") {
+        sub->add_option("NAME", value->schedule, "The schedule, as listed")->required();
+      }
+      if (action == "backfill") {
+        sub->add_option("--from", value->from, "From this moment on: 2026-03-01T09:30, in UTC")
+            ->required();
+        sub->add_option("--to", value->to, "Up to this moment (default: now)");
+      }
+      project_option(sub, value->project, "The project (default: the nearest parent with .agent)");
+      json_flag(sub, value->json);
+    }
+    auto* sub =
+        app_.add_subcommand("triggers", "What events and schedules have started, and why not");
+    auto value = command<TriggersCommand>(sub);
+    project_option(sub, value->project, "Only of this project");
+    sub->add_option("--limit", value->limit, "At most so many (default 50)")
+        ->check(CLI::Range(1, 100000));
     json_flag(sub, value->json);
   }
 

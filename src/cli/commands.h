@@ -170,6 +170,21 @@ struct QueueCommand {
   bool json = false;
 };
 
+struct SchedulesCommand {
+  std::string action;    // "list", "pause", "resume", "trigger", "backfill"
+  std::string schedule;  // its name; of all but list
+  std::string project;
+  std::string from;  // of backfill
+  std::string to;
+  bool json = false;
+};
+
+struct TriggersCommand {
+  std::string project;
+  std::size_t limit = 50;
+  bool json = false;
+};
+
 struct DefinitionsCommand {
   std::string project;
   bool check = false;  // also says what a replay could notice, and fails when a file is broken
@@ -217,13 +232,12 @@ struct WorkerCommand {
   bool json = false;
 };
 
-using Command =
-    std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand,
-                 RunsShowCommand, RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand,
-                 RunsCancelCommand, RunsPauseCommand, AnswerCommand, RunsWhyCommand,
-                 RunsQueryCommand, RunsExportCommand, ReplayCommand, RunsPruneCommand,
-                 RunsDeleteCommand, RunsForkCommand, RunsRetryCommand, RunsDiffCommand,
-                 QueueCommand, DefinitionsCommand, DoctorCommand, BackupCommand, RestoreCommand,
-                 EventsSendCommand, EventsListCommand, WorkerCommand>;
+using Command = std::variant<
+    VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand, RunsShowCommand,
+    RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand, RunsCancelCommand, RunsPauseCommand,
+    AnswerCommand, RunsWhyCommand, RunsQueryCommand, RunsExportCommand, ReplayCommand,
+    RunsPruneCommand, RunsDeleteCommand, RunsForkCommand, RunsRetryCommand, RunsDiffCommand,
+    QueueCommand, SchedulesCommand, TriggersCommand, DefinitionsCommand, DoctorCommand,
+    BackupCommand, RestoreCommand, EventsSendCommand, EventsListCommand, WorkerCommand>;
 
 }  // namespace agentcmd::cli

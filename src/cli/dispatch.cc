@@ -32,6 +32,10 @@ struct Carry {
   Task<int> operator()(RunsRetryCommand& command) const { return retry_run(services, command); }
   Task<int> operator()(RunsDiffCommand& command) const { return diff_runs(services, command); }
   Task<int> operator()(QueueCommand& command) const { return show_queue(services, command); }
+  Task<int> operator()(SchedulesCommand& command) const {
+    return steer_schedules(services, command);
+  }
+  Task<int> operator()(TriggersCommand& command) const { return show_triggers(services, command); }
   Task<int> operator()(DefinitionsCommand& command) const {
     return list_definitions(services, command);
   }

@@ -37,6 +37,8 @@ Task<int> answer_gate(Services& services, AnswerCommand command);
 Task<int> prune_runs(Services& services, RunsPruneCommand command);
 Task<int> delete_runs(Services& services, RunsDeleteCommand command);
 Task<int> show_queue(Services& services, QueueCommand command);
+Task<int> steer_schedules(Services& services, SchedulesCommand command);
+Task<int> show_triggers(Services& services, TriggersCommand command);
 Task<int> list_definitions(Services& services, DefinitionsCommand command);
 Task<int> examine_home(Services& services, DoctorCommand command);
 Task<int> make_backup(Services& services, BackupCommand command);

@@ -33,6 +33,7 @@ class FakeDriver final : public runtime::Driver {
     co_return runtime::Requested{.run = {"r1"}, .message = {}};
   }
   Task<Result<history::RunId>> create(runtime::NewRun) override { co_return history::RunId{"r1"}; }
+  void begin(history::RunId) override {}
   Task<Result<void>> adopt(history::RunId) override { co_return Result<void>(); }
   Task<Result<runtime::Driven>> drive(history::RunId, bool) override {
     if (on_drive) on_drive();

@@ -1,4 +1,5 @@
-// worker: keeps a home going in the foreground, until a signal says to stop.
+// worker: keeps a home going in the foreground, and starts what events and schedules ask for, until
+// a signal says to stop.
 
 #include "async/task_group.h"
 #include "base/text.h"
@@ -6,6 +7,7 @@
 #include "cli/exit_code.h"
 #include "cli/text_width.h"
 #include "projects/project.h"
+#include "projects/triggers.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/signal_set.hpp>
@@ -57,14 +59,23 @@ void print_settled(Output& output, const history::RunId& run, const runtime::Dri
   output.line(line);
 }
 
-// The border of the driver within this command: what leaves it is rethrown by keep_home().
-Task<> keep(runtime::Driver& driver, runtime::KeepOptions options, std::exception_ptr& fault,
-            boost::asio::signal_set& signals) {
+void print_note(Output& output, const std::string& note, bool json) {
+  output.line(json ? to_text({{"type", "note"}, {"message", note}}) : printable(note));
+}
+
+// The border of the driver and of the triggers within this command: what leaves them ends it, and
+// is rethrown by keep_home().
+struct Border {
+  boost::asio::signal_set& signals;
+  std::exception_ptr fault = nullptr;
+};
+
+Task<> keep(Task<> work, Border& border) {
   try {
-    co_await driver.keep(std::move(options));
+    co_await std::move(work);
   } catch (...) {
-    fault = std::current_exception();
-    signals.cancel();
+    border.fault = std::current_exception();
+    border.signals.cancel();
   }
 }
 
@@ -93,16 +104,30 @@ Task<int> keep_home(Services& services, WorkerCommand command) {
                                                services.random, std::move(driver_options));
   if (!driver) co_return refuse(services, driver.error());
   services.run_started = true;
-  std::exception_ptr fault;
+  projects::TriggerHooks hooks{
+      .started = [&driver = **driver](history::RunId run) { driver.begin(std::move(run)); },
+      .say = [&output, json](const std::string& note) { print_note(output, note, json); }};
+  projects::Triggers triggers(services.loader(), services.store(), **driver, services.clock,
+                              std::move(hooks));
+  const auto project = options.project.empty() ? projects::find_project(services.cwd)
+                                               : std::filesystem::path(options.project);
+  if (project) triggers.watch(*project);
+  options.looked = [&triggers] { triggers.look_again(); };
+  Border border{.signals = signals};
   TaskGroup tasks(services.executor);
   tasks.spawn("worker.stdout", output.drain_out());
   tasks.spawn("worker.stderr", output.drain_err());
-  tasks.spawn("worker.keep", keep(**driver, std::move(options), fault, signals));
+  tasks.spawn("worker.keep", keep((*driver)->keep(std::move(options)), border));
+  TaskGroup starting(services.executor);
+  starting.spawn("worker.triggers", keep(triggers.run(), border));
   co_await signals.async_wait(boost::asio::as_tuple(use_task));
+  triggers.leave();
+  co_await starting.join();
+  co_await triggers.stop();
   co_await (*driver)->stop();
   tasks.cancel();
   co_await tasks.join();
-  if (fault) std::rethrow_exception(fault);
+  if (border.fault) std::rethrow_exception(border.fault);
   co_return static_cast<int>(ExitCode::ok);
 }
 

@@ -2,6 +2,7 @@
 
 #include "async/task_group.h"
 #include "base/text.h"
+#include "projects/due_times.h"
 #include "projects/project.h"
 #include "projects/schema.h"
 #include "projects/suggestion.h"
@@ -170,6 +171,10 @@ Task<> describe(script::Worker& worker, Definition& definition, Findings finding
   }
   definition.info = *std::move(info);
   definition.error = flaw_of_schema(definition);
+  if (definition.usable()) {
+    const auto flaw = co_await flaw_of_schedules(worker, *definition.info);
+    if (!flaw.empty()) definition.error = fmt::format("{}: {}", definition.file, flaw);
+  }
   if (findings == Findings::no) co_return;
   auto found = co_await worker.check(hash);
   if (found) {

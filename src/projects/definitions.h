@@ -17,7 +17,7 @@
 namespace agentcmd::projects {
 
 // Exactly one of `info` (with `bundle`) and `error` is set, save for a file whose id another file
-// has too, or whose argsSchema cannot be used: that one has all three.
+// has too, or whose argsSchema or a schedule cannot be used: that one has all three.
 struct Definition {
   std::string file;  // relative to the project where it lies within, else absolute
   std::optional<script::Bundle> bundle;

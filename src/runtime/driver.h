@@ -123,6 +123,8 @@ struct BootReport {
 struct KeepOptions {
   std::string project;  // empty: all
   std::function<void(const BootReport&)> booted;
+  // It was woken, or looks around by itself: others may have sent events.
+  std::function<void()> looked;
   // A run has ended, or waits for a person.
   std::function<void(const history::RunId&, const Driven&)> settled;
 };
@@ -149,6 +151,9 @@ class Driver {
   // says so. Errors: conflict when another driver took the run
   // over meanwhile.
   virtual Task<Result<Driven>> drive(history::RunId run, bool resume) = 0;
+
+  // Executes a run that this driver owns in the background, as keep() does.
+  virtual void begin(history::RunId run) = 0;
 
   // The next resume of a run that this driver owns changes it to this code (hash of a kept bundle):
   // drive() replays the history with it first, and where that does not fit returns

@@ -43,6 +43,7 @@ Task<> LocalDriver::look() {
       co_await look_at_events();
       co_await look_at_foreign_children();
       if (keeping_) co_await adopt_all();
+      if (keeping_ && keeping_->looked) keeping_->looked();
       wake_due();
     }
   } catch (const Fault& fault) {

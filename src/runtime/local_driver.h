@@ -22,6 +22,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace agentcmd::runtime {
@@ -35,6 +36,7 @@ class LocalDriver final : public Driver, private Family {
   Task<Result<Requested>> request(NewRun run, StartPolicy policy) override;
   Task<Result<void>> adopt(history::RunId run) override;
   Task<Result<Driven>> drive(history::RunId run, bool resume) override;
+  void begin(history::RunId run) override { begin(std::move(run), false); }
   Task<> cancel(history::RunId run, std::string by) override;
   void change_code(history::RunId run, std::string code_hash) override;
   std::vector<StuckRun> check_stuck() override;

@@ -206,11 +206,49 @@ TEST_F(FlowTest, TheSameIdempotencyKeyIsTheSameRun) {
   EXPECT_EQ(sandbox.runs().size(), 2U);
 }
 
-TEST_F(FlowTest, WhatADefinitionSaysWronglyAboutRunsAtOnceIsRefused) {
-  define(", concurrency: 0");
-  const auto refused = sandbox.agentcmd({"run", "wait"});
-  EXPECT_EQ(refused.code, 2);
-  EXPECT_TRUE(refused.err.contains("concurrency")) << refused.err;
+TEST_F(FlowTest, WhatADefinitionSaysWronglyAboutItsRunsIsRefusedWithItsPlace) {
+  for (const auto& [config, said] : std::vector<std::pair<std::string, std::string>>{
+           {", concurrency: 0", "wait.ts:1:"},
+           {", concurrency: { limit: 1, key: 'a..b' }", "wait.ts:1:"},
+           {", triggers: [{ cron: '* * * * *', timezone: 'Mars/Base' }]", "wait.ts:1:"},
+           {", triggers: [{ cron: '99 * * * *' }]", "wait.ts: the schedule '99 * * * *' (UTC)"}}) {
+    define(config);
+    const auto refused = sandbox.agentcmd({"run", "wait"});
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_TRUE(refused.err.contains(said)) << refused.err;
+    const auto checked = sandbox.agentcmd({"definitions", "check"});
+    EXPECT_EQ(checked.code, 1);
+    EXPECT_TRUE(checked.out.contains(said)) << checked.out;
+  }
+}
+
+TEST_F(FlowTest, SchedulesAreListedPausedResumedAndBackfilled) {
+  sandbox.define("nightly.ts",
+                 "export default defineWorkflow({ id: 'nightly', triggers: [{ cron: '0 3 * * *', "
+                 "timezone: 'Europe/Berlin' }] }, async () => 1);");
+  auto list = [&] { return Json::parse(sandbox.agentcmd({"schedules", "list", "--json"}).out); };
+  ASSERT_EQ(list().size(), 1U);
+  EXPECT_EQ(list()[0]["name"], "nightly");
+  EXPECT_TRUE(list()[0]["next_due"].is_string());
+  EXPECT_EQ(sandbox.agentcmd({"schedules", "pause", "nightly"}).code, 0);
+  EXPECT_EQ(list()[0]["paused"], true);
+  EXPECT_TRUE(list()[0]["next_due"].is_null());
+  EXPECT_EQ(sandbox.agentcmd({"schedules", "resume", "nightly"}).code, 0);
+  EXPECT_EQ(list()[0]["paused"], false);
+  const std::vector<std::string> backfill{"schedules",  "backfill", "nightly",   "--from",
+                                          "2026-03-28", "--to",     "2026-03-31"};
+  const auto filled = sandbox.agentcmd(backfill);
+  EXPECT_EQ(filled.code, 0) << filled.err;
+  ASSERT_EQ(sandbox.runs().size(), 3U);
+  EXPECT_EQ(sandbox.agentcmd(backfill).code, 0);
+  EXPECT_EQ(sandbox.runs().size(), 3U) << "each due time has its run already";
+  const auto started = Json::parse(sandbox.agentcmd({"triggers", "--json"}).out);
+  std::set<std::string> causes;
+  for (const auto& start : started) causes.insert(start["cause"]);
+  EXPECT_TRUE(causes.contains("schedule nightly 2026-03-29T01:00:00.000Z")) << started.dump();
+  const auto unknown = sandbox.agentcmd({"schedules", "pause", "nightli"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_TRUE(unknown.err.contains("Did you mean 'nightly'")) << unknown.err;
 }
 
 }  // namespace
