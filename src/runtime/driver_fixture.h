@@ -164,14 +164,15 @@ class DriverFixture : public testing::Test {
     out = co_await driver.drive(std::move(run), false);
   }
 
-  history::RunId create(Driver& driver, const std::string& body) {
+  history::RunId create(Driver& driver, const std::string& body, history::Flow flow = {}) {
     const auto source =
         "export default defineWorkflow({ id: 'one' }, async ({ event, step }) => {" + body + "});";
     NewRun run{.bundle = bundle(source),
                .definition = "one",
                .project = project,
                .name = "one",
-               .request = {fmt::format(R"({{"args":{{"pid":{}}},"mode":"stay"}})", getpid())}};
+               .request = {fmt::format(R"({{"args":{{"pid":{}}},"mode":"stay"}})", getpid())},
+               .flow = std::move(flow)};
     return wait(driver.create(std::move(run))).value();
   }
 

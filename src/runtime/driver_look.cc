@@ -147,7 +147,8 @@ Task<std::vector<store::LiveRun>> LocalDriver::take_over(std::vector<store::Live
   co_return taken;
 }
 
-// What sleeps is asked for once it is ours: from then on nobody else changes it.
+// What sleeps is asked for once it is ours: from then on nobody else changes it. A sleeper that
+// keeps others of its group waiting is begun, since its place was the former driver's.
 Task<BootReport> LocalDriver::adopt_all() {
   auto adoption = co_await adoptable();
   BootReport report{.paused = adoption.paused};
@@ -157,6 +158,7 @@ Task<BootReport> LocalDriver::adopt_all() {
   for (auto& run : co_await store_.catalog().sleeping(presence_->driver())) {
     asleep.emplace(run.id, std::move(run));
   }
+  const auto in_groups = co_await places_.runs_in_groups();
   const auto at = clock_.now();
   for (const auto& run : taken) {
     ++report.adopted;
@@ -169,7 +171,7 @@ Task<BootReport> LocalDriver::adopt_all() {
     if (overdue) ++report.overdue;
     if (!sleeps && run.status == store::RunStatus::running) ++report.attached;
     if (!sleeps || overdue || has_news || found->second.has_children ||
-        adoption.wanted.contains(run.id)) {
+        adoption.wanted.contains(run.id) || in_groups.contains(run.id)) {
       begin(run.id, adoption.wanted.contains(run.id));
       continue;
     }

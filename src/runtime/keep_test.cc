@@ -52,9 +52,9 @@ class KeepTest : public DriverFixture {
 
   // A run that was left by its driver when `kind` had happened to it `times` times.
   template <typename Kind>
-  RunId left_behind(const std::string& body, std::size_t times = 1) {
+  RunId left_behind(const std::string& body, std::size_t times = 1, history::Flow flow = {}) {
     auto one = driver();
-    const auto run = create(*one, body);
+    const auto run = create(*one, body, std::move(flow));
     auto drive = start(*one, run);
     run_until([&] { return count<Kind>(run) == times; });
     wait(one->stop());
@@ -120,6 +120,19 @@ TEST_F(KeepTest, ASleepingRunIsWokenByItsEvent) {
   send("ready", R"({"n":5})");
   run_until([&] { return has_ended(run); });
   EXPECT_EQ(row(run).result.text, "5");
+  stop(std::move(keeper));
+}
+
+TEST_F(KeepTest, ASleepingRunThatIsAdoptedHasItsPlaceInItsGroupAgain) {
+  const auto run = left_behind<WaitStarted>("await step.waitForEvent('w', { event: 'ready' });", 1,
+                                            {.groups = {{.id = "g", .label = "runs of 'one'"}}});
+  const auto has_place = [&] { return wait(store->places().find(run))->is_held(); };
+  EXPECT_FALSE(has_place());
+  auto keeper = keep();
+  run_until([&] { return has_place() || keeper->report->asleep == 1; });
+  EXPECT_TRUE(has_place()) << "else another of the group would start beside it";
+  send("ready");
+  run_until([&] { return has_ended(run); });
   stop(std::move(keeper));
 }
 

@@ -163,6 +163,14 @@ Task<> RunQueue::leave(RunId run) {
   serve_again();
 }
 
+Task<std::set<RunId>> RunQueue::runs_in_groups() {
+  std::set<RunId> runs;
+  for (const auto& place : (co_await store_.places().table()).places) {
+    if (!place.flow.empty()) runs.insert(place.run);
+  }
+  co_return runs;
+}
+
 void RunQueue::look() {
   has_requests_ = true;
   serve_again();

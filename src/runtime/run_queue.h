@@ -44,6 +44,9 @@ class RunQueue {
   // The run has ended, or is not executed any more: its place is free.
   Task<> leave(history::RunId run);
 
+  // Those of the home that keep, or may keep, others of their group waiting.
+  Task<std::set<history::RunId>> runs_in_groups();
+
   // Something may have changed: somebody was woken up, or asks for something.
   void look();
 
