@@ -135,6 +135,8 @@ inline constexpr int commands_at_once = 8;
 inline constexpr auto bundle_kept_min = 24h;
 // How often the retention of the configuration is followed.
 inline constexpr auto retention_every = 24h;
+// How often a worker asks whether that is so long ago.
+inline constexpr auto retention_look_again = 1min;
 inline constexpr std::size_t compact_bytes_min = 16 * mib;
 // For a moment in which nobody relies on files that nothing refers to.
 inline constexpr int sweep_tries_max = 100;

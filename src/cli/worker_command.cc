@@ -1,10 +1,14 @@
 // worker: keeps a home going in the foreground, and starts what events and schedules ask for, until
 // a signal says to stop.
 
+#include "async/deadline.h"
 #include "async/task_group.h"
+#include "async/wakeup.h"
+#include "base/limits.h"
 #include "base/text.h"
 #include "cli/dispatch.h"
 #include "cli/exit_code.h"
+#include "cli/follow_retention.h"
 #include "cli/text_width.h"
 #include "projects/project.h"
 #include "projects/triggers.h"
@@ -63,6 +67,15 @@ void print_note(Output& output, const std::string& note, bool json) {
   output.line(json ? to_text({{"type", "note"}, {"message", note}}) : printable(note));
 }
 
+// What it removes is removed as a whole: it is never cut off.
+Task<> keep_following_retention(Services& services, const bool& leaving, Wakeup& left) {
+  while (!leaving) {
+    co_await follow_retention(services);
+    if (leaving) co_return;
+    co_await before(deadline_in(limits::retention_look_again), left.wait());
+  }
+}
+
 // The border of the driver and of the triggers within this command: what leaves them ends it, and
 // is rethrown by keep_home().
 struct Border {
@@ -91,9 +104,6 @@ Task<int> keep_home(Services& services, WorkerCommand command) {
   services.output.stop_waiting();
   auto& output = services.output;
   const bool json = command.json;
-  options.booted = [&output, json](const runtime::BootReport& report) {
-    print_boot(output, report, json);
-  };
   options.settled = [&output, json](const history::RunId& run, const runtime::Driven& driven) {
     print_settled(output, run, driven, json);
   };
@@ -109,20 +119,32 @@ Task<int> keep_home(Services& services, WorkerCommand command) {
       .say = [&output, json](const std::string& note) { print_note(output, note, json); }};
   projects::Triggers triggers(services.loader(), services.store(), **driver, services.clock,
                               std::move(hooks));
-  const auto project = options.project.empty() ? projects::find_project(services.cwd)
-                                               : std::filesystem::path(options.project);
-  if (project) triggers.watch(*project);
+  if (!options.project.empty()) {
+    triggers.watch_only(options.project);
+  } else if (const auto project = projects::find_project(services.cwd)) {
+    triggers.watch(*project);
+  }
   options.looked = [&triggers] { triggers.look_again(); };
   Border border{.signals = signals};
+  bool leaving = false;
+  Wakeup left(services.executor);
+  TaskGroup finishing(services.executor);
+  // Runs that are under way have their places before new ones ask for some.
+  options.booted = [&](const runtime::BootReport& report) {
+    print_boot(output, report, json);
+    if (!leaving) finishing.spawn("worker.triggers", keep(triggers.run(), border));
+  };
   TaskGroup tasks(services.executor);
   tasks.spawn("worker.stdout", output.drain_out());
   tasks.spawn("worker.stderr", output.drain_err());
   tasks.spawn("worker.keep", keep((*driver)->keep(std::move(options)), border));
-  TaskGroup starting(services.executor);
-  starting.spawn("worker.triggers", keep(triggers.run(), border));
+  finishing.spawn("worker.retention",
+                  keep(keep_following_retention(services, leaving, left), border));
   co_await signals.async_wait(boost::asio::as_tuple(use_task));
   triggers.leave();
-  co_await starting.join();
+  leaving = true;
+  left.notify();
+  co_await finishing.join();
   co_await triggers.stop();
   co_await (*driver)->stop();
   tasks.cancel();
