@@ -371,9 +371,9 @@ TEST_F(TravelTest, TwoRunsAreComparedByStepsResultsAndFiles) {
   std::map<std::string, std::string> different;
   for (const auto& one : diff["steps"]["different"]) different[one["key"]] = one["difference"];
   different.erase("saved");  // commits of one tree within a second have the same id
-  EXPECT_EQ(different, (std::map<std::string, std::string>{{"closure", "other result"},
-                                                           {"four", "other result"},
-                                                           {"five", "only in B"}}))
+  EXPECT_EQ(different,
+            (std::map<std::string, std::string>{
+                {"closure", "other result"}, {"four", "other result"}, {"five", "only in B"}}))
       << diff["steps"];
   ASSERT_EQ(diff["files"]["changes"].size(), 1U) << diff["files"];
   EXPECT_EQ(diff["files"]["changes"][0]["path"], "e");
