@@ -124,6 +124,27 @@ TEST_F(WorkerTest, AnEventAndADueScheduleEachStartARun) {
   EXPECT_TRUE(started.contains("schedule nightly " + schedule["last_due"].get<std::string>()));
 }
 
+TEST_F(WorkerTest, AScheduleStartsARunNowWhenItIsToldToAndNoneWhileItIsPaused) {
+  define("nightly", yearly);
+  const auto started = sandbox.agentcmd({"schedules", "trigger", "nightly", "--json"});
+  ASSERT_EQ(started.code, 0) << started.err;
+  const auto id = Json::parse(started.out)["run"].get<std::string>();
+  EXPECT_EQ(sandbox.run(id)["status"], "queued");
+  const auto queued = Json::parse(sandbox.agentcmd({"queue", "--json"}).out);
+  ASSERT_EQ(queued.size(), 1U);
+  EXPECT_TRUE(queued[0]["reason"].get<std::string>().contains("agentcmd worker")) << queued.dump();
+  EXPECT_EQ(sandbox.agentcmd({"schedules", "pause", "nightly"}).code, 0);
+  miss_the_new_year();
+  auto running = worker();
+  wait_for_completed(1);
+  EXPECT_EQ(sandbox.run(id)["status"], "completed");
+  wait_until([&] { return schedules()[0]["last_due"].is_string(); }, "the due time has passed");
+  EXPECT_EQ(sandbox.agentcmd({"schedules", "resume", "nightly"}).code, 0);
+  EXPECT_TRUE(schedules()[0]["next_due"].is_string());
+  stop(*running);
+  EXPECT_EQ(sandbox.runs().size(), 1U) << "what was paused is not made up for";
+}
+
 TEST_F(WorkerTest, TwoWorkersOfOneHomeStartWhatIsDueOnce) {
   constexpr int count = 5;
   for (int i = 0; i < count; ++i) define(fmt::format("yearly{}", i), yearly);
