@@ -86,6 +86,7 @@ Task<> LocalDriver::drive_in_background(Beginning beginning, std::function<void(
 Task<> LocalDriver::settle_in_background(RunId run, const RunActor& actor, Result<Driven> driven) {
   const auto parent = actor.parent();
   auto asleep = actor.asleep();
+  auto asleep_with_children = actor.asleep_with_children();
   actors_.erase(run);
   if (!driven) {
     background_.erase(run);
@@ -112,8 +113,11 @@ Task<> LocalDriver::settle_in_background(RunId run, const RunActor& actor, Resul
     fall_asleep(*std::move(asleep));
   } else if (waits_for_a_person(*driven)) {
     held_[run] = driven->message;
-    co_await release(run);
+    // A person can do nothing for a run whose child waits for one; whoever took it over would only
+    // find that child, and let both go again.
+    if (!asleep_with_children) co_await release(run);
     background_.erase(run);
+    if (asleep_with_children) fall_asleep(*std::move(asleep_with_children));
     tell_family(run, parent);
   } else {
     background_.erase(run);
@@ -125,9 +129,9 @@ Task<> LocalDriver::settle_in_background(RunId run, const RunActor& actor, Resul
 Task<> LocalDriver::release(RunId run) {
   const auto owned = owned_.find(run);
   if (owned == owned_.end()) co_return;
-  const auto owner = owned->second;
-  owned_.erase(owned);
-  co_await store_.log().take_over(run, owner, "");
+  // Ours until that is on disk: where it cannot be written, it is tried again.
+  co_await store_.log().take_over(run, owned->second, "");
+  owned_.erase(run);
 }
 
 void LocalDriver::fall_asleep(Sleeper sleeper) {

@@ -144,8 +144,17 @@ Task<Result<Driven>> LocalDriver::drive(RunId run, bool resume) {
   if (driven && store::is_terminal(driven->status)) {
     owned_.erase(run);
     tell_family(run, parent);
+  } else if (!driven && driven.error().code == ErrorCode::conflict) {
+    co_await forget_if_lost(run);
   }
   co_return driven;
+}
+
+// Another driver has taken the run over: it is adopted again before it is driven again.
+Task<> LocalDriver::forget_if_lost(RunId run) {
+  const auto owner = co_await store_.log().owner(run);
+  const auto ours = owned_.find(run);
+  if (ours != owned_.end() && (!owner || *owner != ours->second)) owned_.erase(ours);
 }
 
 Task<> LocalDriver::cancel(RunId run, std::string by) {

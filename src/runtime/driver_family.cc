@@ -1,5 +1,6 @@
 // The driver's side of family.h.
 
+#include "async/settled.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "history/history.h"
@@ -7,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace agentcmd::runtime {
@@ -64,20 +66,55 @@ void LocalDriver::child_created(const store::RunAppend& child) {
   begin(child.run, false);
 }
 
+// A run that is being taken over must be driven, although the step that has asked for that may not
+// be waited for any more.
+Task<> LocalDriver::see_through(std::string name, Task<> work) {
+  struct Seen {
+    explicit Seen(const boost::asio::any_io_executor& executor) : changed(executor) {}
+    Wakeup changed;
+    std::optional<Settled<std::monostate>> ended;
+  };
+  if (stopping_) co_return;
+  const auto seen = std::make_shared<Seen>(executor_);
+  tasks_.spawn(std::move(name), [](std::shared_ptr<Seen> end, Task<> of) -> Task<> {
+    end->ended = co_await settle(std::move(of));
+    end->changed.notify();
+  }(seen, std::move(work)));
+  while (!seen->ended) co_await seen->changed.wait();
+  seen->ended->take();
+}
+
 Task<> LocalDriver::look_after(RunId child) {
+  auto work = take_care_of(child);
+  co_await see_through("child " + child.text, std::move(work));
+}
+
+Task<> LocalDriver::take_care_of(RunId child) {
   if (owned_.contains(child)) {
     if (!sleepers_.contains(child)) begin(child, false);
     co_return;
   }
   const auto row = co_await store_.catalog().find_run(child.text);
   if (!row || store::is_terminal(row->status)) co_return;
-  if (row->status == store::RunStatus::paused) {
+  const bool is_left_alone = row->driver.empty() && row->status == store::RunStatus::waiting;
+  if (row->status == store::RunStatus::paused ||
+      (is_left_alone && !co_await has_something_to_do(child))) {
     held_[child] = row->reason;
     co_return;
   }
   if (machine_->is_driver_alive(row->driver)) co_return;
   const auto adopted = co_await adopt(child);
   if (adopted) begin(child, false);
+}
+
+// Of a run that was let go since it waits for a person: whether somebody has asked for something,
+// or its time has come.
+Task<bool> LocalDriver::has_something_to_do(RunId run) {
+  if (!(co_await store_.requests().pending(run)).empty()) co_return true;
+  const auto now = clock_.now();
+  co_return std::ranges::any_of(co_await store_.catalog().steps(run), [&](const auto& step) {
+    return step.status == store::StepStatus::waiting && step.due_at && *step.due_at <= now;
+  });
 }
 
 Task<std::optional<ChildEnd>> LocalDriver::end_of(RunId child) {
@@ -97,6 +134,11 @@ std::string LocalDriver::held(const RunId& child) const {
 }
 
 Task<> LocalDriver::cancel_child(RunId child, std::string by, bool force) {
+  auto work = ask_to_cancel(child, std::move(by), force);
+  co_await see_through("child " + child.text, std::move(work));
+}
+
+Task<> LocalDriver::ask_to_cancel(RunId child, std::string by, bool force) {
   const auto owner = co_await store_.log().owner(child);
   if (!owner) co_return;
   Json data{{"by", std::move(by)}};

@@ -48,6 +48,7 @@ class LocalDriver final : public Driver, private Family {
   RunActor& actor_of(const history::RunId& run, const store::Owner& owner);
   script::WorkerHandlers handlers();
   void look_for_stuck_runs();
+  Task<> forget_if_lost(history::RunId run);
   Task<script::EffectResult> perform(script::Effect effect);
   store::RunAppend first_append(const NewRun& run, history::RunCreated created);
 
@@ -91,6 +92,10 @@ class LocalDriver final : public Driver, private Family {
   std::string held(const history::RunId& child) const override;
   Task<> cancel_child(history::RunId child, std::string by, bool force) override;
   void events_sent() override;
+  Task<> see_through(std::string name, Task<> work);
+  Task<> take_care_of(history::RunId child);
+  Task<bool> has_something_to_do(history::RunId run);
+  Task<> ask_to_cancel(history::RunId child, std::string by, bool force);
   Task<bool> is_too_deep(history::RunId parent);
 
   // Constant after construction.

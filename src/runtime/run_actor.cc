@@ -90,6 +90,7 @@ RunActor::RunActor(Services services, RunId run, store::Owner owner)
 
 Task<Result<Driven>> RunActor::drive(bool resume) {
   asleep_.reset();
+  asleep_with_children_.reset();
   held_at_end_.clear();
   std::exception_ptr failure;
   Result<Driven> driven = fail(ErrorCode::cancelled, "the run was left");
@@ -240,6 +241,7 @@ Task<Result<void>> RunActor::run_until_end() {
       co_return Result<void>();
     } else if (is_waiting_for_people_only() && !stays_for_people()) {
       held_at_end_ = held_children();
+      if (!held_at_end_.empty()) asleep_with_children_ = sleeper();
       co_return Result<void>();
     } else if (ending_ && is_quiet()) {
       done = co_await append_details({*std::exchange(ending_, std::nullopt)});
@@ -299,11 +301,15 @@ bool RunActor::fall_asleep() {
   if (!waits_for_children_only() || !is_waiting_for_something()) return false;
   const auto next = next_moment();
   if (next && *next < services_.clock.now() + limits::sleep_min) return false;
-  Sleeper sleeper{.run = run_, .project = state_.created.project, .due = next};
+  asleep_ = sleeper();
+  return true;
+}
+
+Sleeper RunActor::sleeper() const {
+  Sleeper sleeper{.run = run_, .project = state_.created.project, .due = next_moment()};
   for (const auto& [key, wait] : state_.waits) sleeper.events.push_back(wait.event);
   for (const auto& [key, child] : children_) sleeper.children.push_back(child.run);
-  asleep_ = std::move(sleeper);
-  return true;
+  return sleeper;
 }
 
 // A closure without its context never ends.

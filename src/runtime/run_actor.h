@@ -68,6 +68,8 @@ class RunActor final : public steps::StepHost {
   // nothing to do at the moment.
   void let_sleep(std::function<void()> settled);
   const std::optional<Sleeper>& asleep() const { return asleep_; }
+  // The same where drive() has returned because of children that wait for a person.
+  const std::optional<Sleeper>& asleep_with_children() const { return asleep_with_children_; }
   // Whether something came in that drive() did not take up any more.
   bool has_news() const { return !inbox_.empty() || events_due_ || force_cancel_; }
 
@@ -191,6 +193,7 @@ class RunActor final : public steps::StepHost {
   bool can_finalize() const;
   bool stays_for_people() const;
   bool fall_asleep();
+  Sleeper sleeper() const;
   bool waits_for_children_only() const;
   Driven driven() const;
   std::string gates_message() const;
@@ -314,6 +317,7 @@ class RunActor final : public steps::StepHost {
   bool may_sleep_ = false;
   std::function<void()> settled_;
   std::optional<Sleeper> asleep_;
+  std::optional<Sleeper> asleep_with_children_;
   std::vector<std::string> held_at_end_;  // children that wait for a person, as drive() returned
 
   std::map<history::StepKey, Child> children_;           // that a step waits for
