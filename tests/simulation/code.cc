@@ -353,12 +353,13 @@ void Code::ask(const Node& node, const std::string& key) {
     case Node::Kind::closure: {
       const bool is_closure = node.kind == Node::Kind::closure;
       const auto options = node.options.empty() ? "{}" : node.options;
+      const auto config = node.config.empty() ? "{}" : node.config;
       commands_.emplace_back(
           ScheduleStep{.key = {key},
                        .type = is_closure ? "run" : node.type,
                        .name = node.id,
                        .phase = {},
-                       .input = {fmt::format(R"({{"config":{{}},"options":{}}})", options)}});
+                       .input = {fmt::format(R"({{"config":{},"options":{}}})", config, options)}});
       if (is_closure) {
         closures_[key] = &node;
         closures_asked_.push_back({key});

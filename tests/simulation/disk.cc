@@ -1,41 +1,21 @@
 #include "simulation/disk.h"
 
-#include "store/fold.h"
-
 #include <algorithm>
 #include <utility>
 
 namespace agentcmd::simulation {
-namespace {
 
-class Steps final : public store::StepTable {
- public:
-  store::ProjectedStep* find(const history::StepKey& key) override {
-    const auto found = std::ranges::find_if(
-        steps_, [&](const store::ProjectedStep& step) { return step.row.key == key; });
-    return found == steps_.end() ? nullptr : &*found;
-  }
-  void add(store::ProjectedStep step) override { steps_.push_back(std::move(step)); }
-
-  std::vector<store::StepRow> rows() const {
-    std::vector<store::StepRow> rows;
-    for (const auto& step : steps_) rows.push_back(step.row);
-    return rows;
-  }
-
- private:
-  std::vector<store::ProjectedStep> steps_;
-};
-
-store::ProjectedRun project(const std::vector<history::Event>& events, Steps& steps) {
-  store::ProjectedRun run;
-  for (const auto& event : events) {
-    store::fold(event, static_cast<std::int64_t>(event.seq), run, steps);
-  }
-  return run;
+store::ProjectedStep* StepRows::find(const history::StepKey& key) {
+  const auto found = std::ranges::find_if(
+      steps_, [&](const store::ProjectedStep& step) { return step.row.key == key; });
+  return found == steps_.end() ? nullptr : &*found;
 }
 
-}  // namespace
+std::vector<store::StepRow> StepRows::rows() const {
+  std::vector<store::StepRow> rows;
+  for (const auto& step : steps_) rows.push_back(step.row);
+  return rows;
+}
 
 Result<void> MemoryDisk::check(const store::RunAppend& part) const {
   const auto found = runs_.find(part.run);
@@ -64,9 +44,12 @@ Result<void> MemoryDisk::append(const std::vector<store::RunAppend>& parts) {
     if (part.expected_seq == 0) {
       run.owner = part.owner;
       run.created_after = events_.size();
-      run.number = runs_.size();
+      run.number = ++last_run_;
     }
-    run.events.insert(run.events.end(), part.events.begin(), part.events.end());
+    for (const auto& event : part.events) {
+      store::fold(event, static_cast<std::int64_t>(event.seq), run.projected, run.steps);
+      run.events.push_back(event);
+    }
   }
   return {};
 }
@@ -134,11 +117,27 @@ std::uint64_t MemoryDisk::created_after(const history::RunId& run) {
   return found == runs_.end() ? 0 : found->second.created_after;
 }
 
+std::string MemoryDisk::forget(const history::RunId& id) {
+  const auto found = runs_.find(id);
+  if (found == runs_.end()) return {};
+  const auto& row = found->second.projected.row;
+  if (!store::is_terminal(row.status)) return "it has not ended";
+  for (const auto& [other, run] : runs_) {
+    if (store::is_terminal(run.projected.row.status)) continue;
+    const auto& unfinished = run.projected.row;
+    const bool needs_it = unfinished.parent == id.text || unfinished.forked_from == id.text ||
+                          row.parent == other.text;
+    if (needs_it) return other.text + " has not ended";
+  }
+  runs_.erase(found);
+  std::erase_if(requests_, [&](const auto& request) { return request.second.run == id; });
+  return {};
+}
+
 std::vector<store::RunRow> MemoryDisk::runs() {
   std::map<std::uint64_t, store::RunRow> rows;
   for (const auto& [id, run] : runs_) {
-    Steps steps;
-    auto row = project(run.events, steps).row;
+    auto row = run.projected.row;
     row.id = id;
     row.driver = run.owner.driver;
     row.term = run.owner.term;
@@ -154,10 +153,8 @@ std::vector<store::RunRow> MemoryDisk::runs() {
 }
 
 std::vector<store::StepRow> MemoryDisk::steps(const history::RunId& run) {
-  Steps steps;
   const auto found = runs_.find(run);
-  if (found != runs_.end()) project(found->second.events, steps);
-  return steps.rows();
+  return found == runs_.end() ? std::vector<store::StepRow>() : found->second.steps.rows();
 }
 
 }  // namespace agentcmd::simulation

@@ -5,6 +5,7 @@
 
 #include "base/result.h"
 #include "history/event.h"
+#include "store/fold.h"
 #include "store/store.h"
 
 #include <cstdint>
@@ -39,12 +40,25 @@ class Disk {
   // The last event that there was when the run was created.
   virtual std::uint64_t created_after(const history::RunId& run) = 0;
 
+  // store/retention.h: why it stays, or empty.
+  virtual std::string forget(const history::RunId& run) = 0;
+
   // store/catalog.h
   virtual std::vector<store::RunRow> runs() = 0;  // oldest first
   virtual std::vector<store::StepRow> steps(const history::RunId& run) = 0;
 
  protected:
   Disk() = default;
+};
+
+class StepRows final : public store::StepTable {
+ public:
+  store::ProjectedStep* find(const history::StepKey& key) override;
+  void add(store::ProjectedStep step) override { steps_.push_back(std::move(step)); }
+  std::vector<store::StepRow> rows() const;
+
+ private:
+  std::vector<store::ProjectedStep> steps_;
 };
 
 class MemoryDisk final : public Disk {
@@ -67,6 +81,7 @@ class MemoryDisk final : public Disk {
   std::vector<std::uint64_t> add_events(std::vector<store::ProjectEvent> events) override;
   std::vector<store::ProjectEvent> events() override { return events_; }
   std::uint64_t created_after(const history::RunId& run) override;
+  std::string forget(const history::RunId& run) override;
   std::vector<store::RunRow> runs() override;
   std::vector<store::StepRow> steps(const history::RunId& run) override;
 
@@ -76,6 +91,8 @@ class MemoryDisk final : public Disk {
     std::vector<history::Event> events;
     std::uint64_t created_after = 0;
     std::uint64_t number = 0;
+    store::ProjectedRun projected;
+    StepRows steps;
   };
 
   Result<void> check(const store::RunAppend& part) const;
@@ -84,6 +101,7 @@ class MemoryDisk final : public Disk {
   std::map<history::RunId, Run> runs_;
   std::map<std::uint64_t, store::Request> requests_;
   std::uint64_t last_request_ = 0;
+  std::uint64_t last_run_ = 0;
   std::vector<store::ProjectEvent> events_;
 };
 

@@ -7,6 +7,7 @@
 #include "runtime/driver.h"
 #include "simulation/program.h"
 #include "simulation/world.h"
+#include "store/events.h"
 #include "store/history_log.h"
 
 #include <cstdint>
@@ -40,10 +41,18 @@ class Judge {
     std::set<history::StepKey> asked;
     std::set<history::StepKey> completed;
     std::map<history::StepKey, std::uint32_t> last_attempt;
+    std::map<std::pair<history::StepKey, std::uint32_t>, std::uint32_t> terms;  // of attempts
+    std::uint64_t created_after = 0;    // id of the last event that there was then
+    std::set<std::uint64_t> received;   // ids of events
+    std::set<std::string> consumed;     // of those, by a wait
+    std::set<history::RunId> children;  // that end with it
+    std::set<history::StepKey> kept;    // whose files were kept, or could not be
+    engine::Memo memo;                  // of a fork or a retry: done, and never done here
+    bool is_forgotten = false;
   };
 
   // --- The disk.
-  void committed(const store::RunAppend& part);
+  void committed(const std::vector<store::RunAppend>& parts);
   void taken_over(const history::RunId& run, const store::Owner& owner);
 
   // --- The world. `driver` did it.
@@ -52,6 +61,8 @@ class Judge {
   void closure_starts(const std::string& driver, const AttemptId& id);
   void attempt_ended(const AttemptId& id, const JsonText& output);
   void closure_ended(const std::string& driver, const AttemptId& id, const JsonText& output);
+  void probe_found(const std::string& driver, const AttemptId& id, const JsonText& output);
+  void forgotten(const history::RunId& run);
 
   // --- What a driver tells others.
   void observed(const std::string& driver, const history::RunId& run, const history::Event& event);
@@ -66,6 +77,8 @@ class Judge {
 
   // Says what of a run is alive, empty where nothing is. Set once.
   std::function<std::string(const history::RunId&)> alive;
+  // The events of the project. Set once.
+  std::function<std::vector<store::ProjectEvent>()> events;
 
   // Called after each commit to a run that has not ended, if it is set.
   std::function<void(const Run&)> after_commit;
@@ -73,19 +86,35 @@ class Judge {
  private:
   void apply(Run& run, const history::Event& event);
   void check_event(Run& run, const history::Event& event);
-  void check_due(const history::StepKey& key, std::optional<Time> moment,
+  void check_due(const Run& run, const history::StepKey& key, std::optional<Time> moment,
                  const history::Event& event);
   void check_end(const Run& run);
+  void committed(const store::RunAppend& part);
+  void check_birth(const store::RunAppend& child, const std::vector<store::RunAppend>& parts);
+  void note_checkpoint(Run& run, const history::StepCheckpoint& checkpoint);
+  void check_result(const Run& run, const history::StepCompleted& completed);
+  bool is_known(const Run& run, const history::StepKey& key) const;
+  void check_known(const Run& run, const history::StepCompleted& completed);
+  void check_kept(const Run& run, const engine::OpenStep& step, const AttemptId& id);
+  void check_sent(const Run& run, const history::StepCompleted& completed);
+  void check_child(const Run& run, const engine::OpenStep& step,
+                   const history::StepCompleted& completed);
+  void check_received(Run& run, const history::EventReceived& event);
+  void check_matched(Run& run, const history::WaitMatched& matched);
   const JsonText* output_of(const std::string& driver, const AttemptId& id) const;
   bool is_owner(const Run& run, const std::string& driver) const {
     return run.owner.driver == driver;
   }
+  // Whether an owner before the present one began the attempt: perhaps the same driver, which had
+  // lost the run, has it again, and does not know either yet.
+  static bool is_of_former_owner(const Run& run, const AttemptId& id);
 
   World& world_;
   std::map<history::RunId, Run> runs_;
   std::map<AttemptId, JsonText> outputs_;
   // By driver: of closures that run in its worker; those of two drivers are different attempts.
   std::map<std::pair<std::string, AttemptId>, JsonText> closure_outputs_;
+  std::map<std::pair<std::string, AttemptId>, JsonText> probe_outputs_;
 };
 
 }  // namespace agentcmd::simulation

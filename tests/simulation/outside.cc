@@ -50,8 +50,17 @@ Outcome Outside::some_outcome(const AttemptId& id, const std::string& type) {
   }
   JsonText output{std::to_string(world_.below(1'000'000))};
   judge_.attempt_ended(id, output);
-  return {.what = steps::Completed{.success = world_.chance(900), .output = std::move(output)},
-          .notes = {}};
+  Outcome outcome{
+      .what = steps::Completed{.success = world_.chance(900), .output = std::move(output)},
+      .notes = {}};
+  if (type == "setupWorkspace") {
+    const auto* facts = world_.chance(600)
+                            ? R"({"mode":"worktree","worktree":"/w/t","working_dir":"/w/t",)"
+                              R"("branch":"b","base":"main","base_commit":"c0"})"
+                            : R"({"mode":"stay","working_dir":"/project"})";
+    outcome.notes.emplace_back(history::RunUpdated{{facts}});
+  }
+  return outcome;
 }
 
 std::shared_ptr<Outside::Attempt> Outside::start(const std::string& driver, const AttemptId& id,

@@ -41,23 +41,64 @@ class Process::ShiftedClock final : public Clock {
   Milliseconds ahead_;
 };
 
-Process::Process(Surroundings& shared, int number, bool wait_when_paused)
+Process::Process(Surroundings& shared, int number, Kind kind, bool wait_when_paused)
     : shared_(shared),
+      kind_(kind),
       port_(shared.world, fmt::format("d{}", number)),
       store_(port_, shared.disk, shared.judge, shared.disk_state),
       clock_(std::make_unique<ShiftedClock>(shared.world, shared.clock_ahead)),
       watcher_(std::make_unique<Watcher>(port_, shared.judge)),
       tasks_(shared.world.executor()) {
-  shared.world.trace("{} starts", id());
+  shared.world.trace("{} starts{}", id(), keeps() ? ", and keeps the home going" : "");
   auto machine = std::make_unique<SimulatedMachine>(
       port_, shared.judge, shared.outside, shared.drivers, shared.find_program, shared.machine);
   machine_ = machine.get();
   runtime::DriverOptions options{.home = {.root = "/home"},
                                  .libexec = "/libexec",
+                                 .snapshots = runtime::SnapshotPolicy::always,
                                  .observer = watcher_.get(),
-                                 .wait_when_paused = wait_when_paused};
+                                 .wait_when_paused = wait_when_paused && !keeps()};
+  options.make_run = [this](const std::filesystem::path&, std::string workflow, const JsonText&) {
+    return make_child(std::move(workflow));
+  };
   driver_ = runtime::start_driver_on(std::move(machine), shared.world.executor(), store_, *clock_,
                                      shared.world.random(), std::move(options));
+  if (keeps()) tasks_.spawn("keep", keep_task());
+}
+
+// As `agentcmd worker`: it ends where it cannot begin.
+Task<> Process::keep_task() {
+  try {
+    runtime::KeepOptions options;
+    options.settled = [this](const RunId& run, const runtime::Driven& driven) {
+      if (!port_.is_cut()) shared_.judge.driven(id(), run, driven);
+    };
+    co_await driver_->keep(std::move(options));
+  } catch (const Bug& bug) {
+    shared_.world.violation("bug", bug.what());
+  } catch (const std::exception& error) {
+    failed(error.what());
+    leave();
+  }
+}
+
+namespace {
+
+runtime::NewRun new_run(std::string code_hash, std::string name) {
+  return {.bundle = {.hash = code_hash, .file = "sim.ts"},
+          .definition = std::move(code_hash),
+          .project = "/project",
+          .name = std::move(name),
+          .request = {R"({"args":{},"mode":"stay"})"}};
+}
+
+}  // namespace
+
+Task<Result<runtime::NewRun>> Process::make_child(std::string workflow) {
+  co_await port_.pass(Milliseconds(shared_.world.below(5)));
+  auto run = new_run(workflow, workflow);
+  run.request = {R"({"args":{}})"};
+  co_return run;
 }
 
 Process::~Process() {
@@ -65,12 +106,16 @@ Process::~Process() {
 }
 
 void Process::create(std::string code_hash, std::string name) {
-  runtime::NewRun run{.bundle = {.hash = std::move(code_hash), .file = "sim.ts"},
-                      .definition = "sim",
-                      .project = "/project",
-                      .name = std::move(name),
-                      .request = {R"({"args":{},"mode":"stay"})"}};
-  tasks_.spawn("create", create_task(std::move(run)));
+  tasks_.spawn("create", create_task(new_run(std::move(code_hash), std::move(name))));
+}
+
+void Process::create(const runtime::ForkPlan& plan) {
+  tasks_.spawn("create", create_task({.bundle = {.hash = plan.code_hash, .file = plan.file},
+                                      .definition = plan.definition,
+                                      .project = plan.project,
+                                      .name = plan.name,
+                                      .request = plan.request,
+                                      .fork = plan.fork}));
 }
 
 void Process::drive(const RunId& run, bool resume) {

@@ -28,19 +28,25 @@ struct Surroundings {
 
 class Process {
  public:
-  Process(Surroundings& shared, int number, bool wait_when_paused);
+  // What a process is for: runs that it is told to drive, or whatever there is in the home.
+  enum class Kind { driver, keeper };
+
+  Process(Surroundings& shared, int number, Kind kind, bool wait_when_paused);
   ~Process();
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
   const std::string& id() const { return port_.process(); }
   bool is_alive() const { return driver_ != nullptr && !leaving_; }
+  bool keeps() const { return kind_ == Kind::keeper; }
   // Cannot be taken down, and must not be destroyed.
   bool is_stuck() const { return stuck_; }
   bool drives(const history::RunId& run) const { return driving_.contains(run); }
 
   // Makes the run and drives it.
   void create(std::string code_hash, std::string name);
+  // A fork or a retry.
+  void create(const runtime::ForkPlan& plan);
   // Adopts the run where it is not this driver's already, and drives it.
   void drive(const history::RunId& run, bool resume);
   void cancel(const history::RunId& run);
@@ -56,6 +62,8 @@ class Process {
   class Watcher;
   class ShiftedClock;
 
+  Task<> keep_task();
+  Task<Result<runtime::NewRun>> make_child(std::string workflow);
   Task<> create_task(runtime::NewRun run);
   Task<> drive_task(history::RunId run, bool resume);
   Task<> drive_owned(history::RunId run, bool resume);
@@ -65,6 +73,7 @@ class Process {
   void failed(const std::string& what);
 
   Surroundings& shared_;
+  const Kind kind_;
   Port port_;
   SimulatedStore store_;
   std::unique_ptr<Clock> clock_;

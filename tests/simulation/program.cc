@@ -120,7 +120,7 @@ class Maker {
   }
 
   std::string options() {
-    switch (world_.below(8)) {
+    switch (world_.below(14)) {
       case 0:
         return R"({"retry":{"attempts":1}})";
       case 1:
@@ -131,13 +131,42 @@ class Maker {
         return R"({"retry":{"attempts":2,"initial":0},"onExhausted":"pause"})";
       case 4:
         return R"({"retry":{"nonRetryable":["NoLuck"]}})";
+      case 5:
+      case 6:
+      case 7:
+        return R"({"onLost":"probe","probe":true})";
+      case 8:
+        return world_.chance(500) ? R"({"onLost":"ask"})" : R"({"onLost":"fail"})";
       default:
         return "{}";
     }
   }
 
+  Node send() {
+    auto send = node(Kind::step);
+    send.type = "sendEvent";
+    send.config = fmt::format(R"({{"events":[{{"name":"event{}","data":{{}}}})", world_.below(3));
+    if (world_.chance(300)) send.config += R"(,{"name":"event0","data":{"n":2}})";
+    send.config += "]}";
+    return send;
+  }
+
+  Node invoke() {
+    auto invoke = node(Kind::step);
+    invoke.type = "invoke";
+    const auto& workflow = shape_.children[world_.below(shape_.children.size())];
+    invoke.config = fmt::format(R"({{"workflow":"{}","args":{{"n":1}})", workflow);
+    if (world_.chance(200)) invoke.config += R"(,"parentClose":"abandon")";
+    if (world_.chance(200)) invoke.config += fmt::format(R"(,"timeout":{})", wait().count());
+    invoke.config += "}";
+    invoke.options = world_.chance(200) ? R"({"retry":{"attempts":2,"initial":10}})" : "{}";
+    return invoke;
+  }
+
   Node leaf() {
     --leaves_;
+    if (world_.chance(60)) return send();
+    if (!shape_.children.empty() && world_.chance(120)) return invoke();
     switch (world_.below(16)) {
       case 0:
       case 1:
@@ -198,6 +227,7 @@ void append(std::string& text, const Node& node, std::size_t depth) {
   if (!node.type.empty()) text += " " + node.type;
   if (node.count != 0) text += fmt::format(" x{}", node.count);
   if (node.wait.count() != 0) text += fmt::format(" {} ms", node.wait.count());
+  if (!node.config.empty()) text += " " + node.config;
   if (node.options.size() > 2) text += " " + node.options;
   text += '\n';
   for (const auto& child : node.children) append(text, child, depth + 1);

@@ -39,6 +39,7 @@ struct Node {
   std::uint32_t count = 0;
   Milliseconds wait{0};
   std::string options;  // of steps and closures: JSON
+  std::string config;   // of steps: JSON; empty: {}
   std::vector<Node> children;
 };
 
@@ -49,9 +50,10 @@ struct Program {
 
 // How rich programs are.
 struct ProgramShape {
-  int leaves = 12;     // about so many
-  bool gates = true;   // somebody is there who decides
-  bool events = true;  // somebody sends them
+  int leaves = 12;                    // about so many
+  bool gates = true;                  // somebody is there who decides
+  bool events = true;                 // somebody sends them
+  std::vector<std::string> children;  // workflows that it may invoke
 };
 
 Program make_program(World& world, const ProgramShape& shape);

@@ -1,5 +1,9 @@
 #include "simulation/simulated_machine.h"
 
+#include "base/fault.h"
+
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace agentcmd::simulation {
@@ -136,10 +140,14 @@ Task<Result<workspace::CheckoutLock>> SimulatedMachine::lock_checkout(std::files
   co_return workspace::CheckoutLock();
 }
 
-// The project is in no repository.
-Task<Result<workspace::Snapshot>> SimulatedMachine::take_snapshot(workspace::SnapshotRequest) {
-  co_await port_.pass(Milliseconds(port_.world().below(3)));
-  co_return fail(ErrorCode::not_found, "no repository");
+Task<Result<workspace::Snapshot>> SimulatedMachine::take_snapshot(
+    workspace::SnapshotRequest request) {
+  auto& world = port_.world();
+  co_await port_.pass(world.chance(900) ? Milliseconds(world.below(8)) : world.some_time());
+  if (request.folder == "/project") co_return fail(ErrorCode::not_found, "no repository");
+  if (world.chance(50)) throw Fault("git cannot be started");
+  if (world.chance(50)) co_return fail(ErrorCode::unavailable, "git: no space left on device");
+  co_return workspace::Snapshot{.commit = fmt::format("s{}", world.below(1000)), .left_out = {}};
 }
 
 }  // namespace agentcmd::simulation

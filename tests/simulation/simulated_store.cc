@@ -342,7 +342,7 @@ Result<void> SimulatedStore::append(const std::vector<store::RunAppend>& parts) 
     port_.world().trace("{} is refused: {}", port_.process(), result.error().message);
     return result;
   }
-  for (const auto& part : parts) judge_.committed(part);
+  judge_.committed(parts);
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace agentcmd::simulation {
@@ -9,6 +10,7 @@ namespace agentcmd::simulation {
 using history::Activation;
 using history::ClosureEnd;
 using history::Completion;
+using history::ProbeJob;
 using history::RunClosureJob;
 using history::RunId;
 using history::StartJob;
@@ -61,6 +63,7 @@ ActivationOutcome SimulatedWorker::apply(const Activation& activation, std::vect
     const auto* program = find_program_(activation.code_hash);
     if (program == nullptr) return RunStopped{.reason = "load", .message = {}, .stack = {}};
     found = contexts_.try_emplace(activation.run, *program, ++last_context_).first;
+    found->second.known = activation.known;
   }
   auto& context = found->second;
   port_.world().trace("the worker of {} is told {} jobs of {}{}", driver_, activation.jobs.size(),
@@ -69,6 +72,11 @@ ActivationOutcome SimulatedWorker::apply(const Activation& activation, std::vect
   for (const auto& job : activation.jobs) {
     if (const auto* again = std::get_if<RunClosureJob>(&job.what)) {
       begin_closure(context, {activation.run, again->key, again->attempt}, completion, going);
+    } else if (const auto* probe = std::get_if<ProbeJob>(&job.what)) {
+      port_.world().trace("{} probes {}", driver_, probe->key.text);
+      going.push_back({.id = {activation.run, probe->key, probe->attempt},
+                       .context = context.number,
+                       .is_probe = true});
     } else {
       context.code.apply(job, activation.replaying, activation.patches);
     }
@@ -76,6 +84,7 @@ ActivationOutcome SimulatedWorker::apply(const Activation& activation, std::vect
   completion.commands = context.code.take_commands();
   for (const auto& key : context.code.take_closures()) {
     if (activation.replaying || !context.code.is_open(key)) continue;
+    if (std::ranges::find(context.known, key.text) != context.known.end()) continue;
     begin_closure(context, {activation.run, key, 1}, completion, going);
   }
   return completion;
@@ -110,6 +119,23 @@ ClosureEnd SimulatedWorker::end_of(const AttemptId& id) {
   return end;
 }
 
+// It finds out that the step was done, or was not, or nothing.
+ClosureEnd SimulatedWorker::end_of_probe(const AttemptId& id) {
+  auto& world = port_.world();
+  ClosureEnd end{.key = id.key, .attempt = id.attempt, .probe = true};
+  if (world.chance(200)) {
+    end.threw = true;
+    end.failure = {.name = "Error", .message = "cannot tell"};
+  } else if (world.chance(500)) {
+    end.output = {R"({"done":false})"};
+  } else {
+    const JsonText output{std::to_string(world.below(1'000'000))};
+    judge_.probe_found(driver_, id, output);
+    end.output = {fmt::format(R"({{"done":true,"success":true,"output":"{}"}})", output.text)};
+  }
+  return end;
+}
+
 bool SimulatedWorker::is_gone(const Going& closure) const {
   const auto context = contexts_.find(closure.id.run);
   return port_.is_cut() || context == contexts_.end() || context->second.number != closure.context;
@@ -122,13 +148,13 @@ Task<> SimulatedWorker::run_closure(Going closure) {
     script::Effect effect{.run = closure.id.run,
                           .key = closure.id.key,
                           .attempt = closure.id.attempt,
-                          .name = "effect",
+                          .name = world.chance(500) ? "fs.writeFile" : "fs.readFile",
                           .args = {"{}"}};
     co_await handlers_.effect(std::move(effect));
     co_await port_.pass(Milliseconds(world.below(4)));
   }
   if (is_gone(closure)) co_return;
-  tell_end(closure.id.run, end_of(closure.id));
+  tell_end(closure.id.run, closure.is_probe ? end_of_probe(closure.id) : end_of(closure.id));
 }
 
 void SimulatedWorker::tell_end(const RunId& run, const ClosureEnd& end) {

@@ -42,19 +42,22 @@ class SimulatedWorker final : public runtime::WorkerHost {
     explicit Context(const Program& program, std::uint64_t number)
         : code(program), number(number) {}
     Code code;
-    std::uint64_t number;  // of all contexts: tells whether it is still there
+    std::vector<std::string> known;  // closures that the run's memo has
+    std::uint64_t number;            // of all contexts: tells whether it is still there
   };
   // A closure that goes on after its completion.
   struct Going {
     AttemptId id;
     std::uint32_t effects = 0;
     std::uint64_t context = 0;
+    bool is_probe = false;
   };
 
   script::ActivationOutcome apply(const history::Activation& activation, std::vector<Going>& going);
   void begin_closure(Context& context, AttemptId id, history::Completion& completion,
                      std::vector<Going>& going);
   history::ClosureEnd end_of(const AttemptId& id);
+  history::ClosureEnd end_of_probe(const AttemptId& id);
   Task<> run_closure(Going closure);
   void tell_end(const history::RunId& run, const history::ClosureEnd& end);
   bool is_gone(const Going& closure) const;

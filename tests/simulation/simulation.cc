@@ -1,5 +1,7 @@
 #include "simulation/simulation.h"
 
+#include "engine/replay.h"
+#include "runtime/fork.h"
 #include "simulation/disk.h"
 #include "simulation/judge.h"
 #include "simulation/outside.h"
@@ -24,6 +26,7 @@ using namespace std::chrono_literals;
 constexpr std::uint64_t steps_max = 400'000;
 constexpr int rounds_max = 400;  // of help, after the faults
 constexpr std::size_t processes_max = 3;
+constexpr int forks_max = 3;
 
 class Simulation {
  public:
@@ -43,6 +46,7 @@ class Simulation {
                 .find_program = [this](const std::string& hash) { return find_program(hash); },
                 .machine = {}} {
     judge_.alive = [this](const RunId& run) { return outside_.alive(run); };
+    judge_.events = [this] { return disk_.events(); };
     disk_state_.lying = options.broken == Broken::commit;
     if (options.broken == Broken::timer) shared_.clock_ahead = 300ms;
     // Not everything goes wrong in each simulation: some failures need others not to happen.
@@ -62,14 +66,13 @@ class Simulation {
     if (options.scene) {
       mishaps_left_ = 0;
       enabled_ = 0;
-      programs_.push_back(std::make_unique<Program>(options.scene->program));
+      add_program("p0", options.scene->program);
+      for (const auto& child : options.scene->children) {
+        add_program(fmt::format("c{}", programs_.size() - 1), child);
+      }
       return;
     }
-    const auto runs = world_.between(1, static_cast<std::uint64_t>(options.runs));
-    for (std::uint64_t i = 0; i < runs; ++i) {
-      const ProgramShape shape{.leaves = options.leaves, .events = false};
-      programs_.push_back(std::make_unique<Program>(make_program(world_, shape)));
-    }
+    make_programs();
   }
 
   ~Simulation() {
@@ -86,9 +89,36 @@ class Simulation {
   }
 
  private:
+  // Each child may invoke those before it, and each run any of them.
+  void make_programs() {
+    ProgramShape shape{.leaves = options_.leaves / 3};
+    const auto children = world_.chance(600) ? world_.between(1, 2) : 0;
+    for (std::uint64_t i = 0; i < children; ++i) {
+      const auto name = fmt::format("c{}", i);
+      add_program(name, make_program(world_, shape));
+      shape.children.push_back(name);
+    }
+    shape.leaves = options_.leaves;
+    const auto runs = world_.between(1, static_cast<std::uint64_t>(options_.runs));
+    for (std::uint64_t i = 0; i < runs; ++i) {
+      add_program(fmt::format("p{}", i), make_program(world_, shape));
+    }
+  }
+
+  void add_program(std::string name, Program program) {
+    if (name.starts_with('p')) runs_.push_back(name);
+    programs_.emplace(std::move(name), std::move(program));
+  }
+
   void let_it_happen() {
-    for (std::size_t i = 0; i < programs_.size(); ++i)
-      some_process().create(hash_of(i), hash_of(i));
+    const bool keeps = has(Mishap::keeper) && world_.chance(500);
+    if (keeps || (options_.scene && options_.scene->keeper)) {
+      start_process(Process::Kind::keeper);
+    }
+    for (const auto& run : runs_) {
+      if (world_.chance(300)) send_event(some_event());
+      some_process().create(run, run);
+    }
     world_.after(0ms, [this] { happen(); });
     while (!over_ && world_.violations().empty() && world_.steps() < steps_max) {
       if (options_.scene && options_.scene->at == world_.steps()) do_mishap(options_.scene->mishap);
@@ -104,17 +134,14 @@ class Simulation {
 
   bool has(Mishap fault) const { return (enabled_ & static_cast<unsigned>(fault)) != 0; }
 
-  static std::string hash_of(std::size_t program) { return fmt::format("p{}", program); }
   const Program* find_program(const std::string& hash) const {
-    for (std::size_t i = 0; i < programs_.size(); ++i) {
-      if (hash_of(i) == hash) return programs_[i].get();
-    }
-    return nullptr;
+    const auto found = programs_.find(hash);
+    return found == programs_.end() ? nullptr : &found->second;
   }
 
-  Process& start_process() {
+  Process& start_process(Process::Kind kind = Process::Kind::driver) {
     const bool waits = world_.chance(500);
-    processes_.push_back(std::make_unique<Process>(shared_, ++last_process_, waits));
+    processes_.push_back(std::make_unique<Process>(shared_, ++last_process_, kind, waits));
     return *processes_.back();
   }
 
@@ -126,8 +153,22 @@ class Simulation {
     return living;
   }
 
+  // Those that drive what they are told to.
+  std::vector<Process*> drivers() const {
+    auto drivers = living();
+    std::erase_if(drivers, [](const Process* process) { return process->keeps(); });
+    return drivers;
+  }
+
+  Process* keeper() const {
+    for (auto* process : living()) {
+      if (process->keeps()) return process;
+    }
+    return nullptr;
+  }
+
   Process& some_process() {
-    const auto all = living();
+    const auto all = drivers();
     if (all.empty() || (all.size() < processes_max && world_.chance(200))) return start_process();
     return *all[world_.below(all.size())];
   }
@@ -173,12 +214,17 @@ class Simulation {
     world_.after(Milliseconds(world_.below(10)), [this, id = run.id, owner = run.owner.driver] {
       shared_.machine.thought_dead = owner;
       world_.after(30ms, [this] { shared_.machine.thought_dead.clear(); });
-      some_process_but(owner).drive(id, world_.chance(500));
+      auto* keeps = keeper();
+      if (keeps != nullptr && keeps->id() != owner) {
+        drivers_.wake(keeps->id());
+      } else if (const auto* run = judge_.find(id); !is_child(*run)) {
+        some_process_but(owner).drive(id, world_.chance(500));
+      }
     });
   }
 
   Process& some_process_but(const std::string& driver) {
-    auto others = living();
+    auto others = drivers();
     std::erase_if(others, [&](const Process* process) { return process->id() == driver; });
     return others.empty() ? start_process() : *others[world_.below(others.size())];
   }
@@ -195,8 +241,11 @@ class Simulation {
     if (mishap == Mishap::disk_full) fill_disk();
     if (mishap == Mishap::two_drivers) {
       shared_.machine.mistaken = 1000;
+      world_.after(100ms, [this] { shared_.machine.mistaken = 0; });
       auto& second = start_process();
-      for (const auto* run : unfinished()) second.drive(run->id, true);
+      for (const auto* run : unfinished()) {
+        if (!is_child(*run)) second.drive(run->id, true);
+      }
     }
     for (const auto* run : unfinished()) {
       if (mishap == Mishap::cancel || mishap == Mishap::pause) {
@@ -210,7 +259,7 @@ class Simulation {
     auto* process = all.empty() ? nullptr : all[world_.below(all.size())];
     const auto runs = unfinished();
     const auto* run = runs.empty() ? nullptr : runs[world_.below(runs.size())];
-    switch (world_.below(15)) {
+    switch (world_.below(20)) {
       case 0:
       case 1:
       case 2:
@@ -251,10 +300,71 @@ class Simulation {
           process->stall(Milliseconds(world_.below(world_.chance(500) ? 100 : 10'000)));
         }
         break;
+      case 14:
+      case 15:
+        send_event(some_event());
+        break;
+      case 18:
+        if (has(Mishap::fork)) fork_some_run();
+        break;
+      case 19:
+        if (has(Mishap::retention)) forget_some_run();
+        break;
+      case 16:
+        if (has(Mishap::keeper) && keeper() == nullptr) start_process(Process::Kind::keeper);
+        break;
       default:
         if (run != nullptr) answer_gates(*run, world_.chance(500));
         break;
     }
+  }
+
+  // As `agentcmd runs fork` and `retry` do, from what they read of the history.
+  void fork_some_run() {
+    std::vector<const Judge::Run*> runs;
+    for (const auto& [id, run] : judge_.runs()) {
+      if (!run.is_forgotten) runs.push_back(&run);
+    }
+    if (runs.empty() || forks_ == forks_max) return;
+    const auto& run = *runs[world_.below(runs.size())];
+    const auto files = world_.chance(500) ? runtime::Files::then : runtime::Files::now;
+    const bool retries =
+        run.state.end && !std::holds_alternative<history::RunCompleted>(*run.state.end);
+    auto asked = engine::asked_in(run.events);
+    std::erase_if(asked, [](const auto& one) { return one.key.starts_with("_system"); });
+    if (!retries && asked.empty()) return;
+    const auto plan = retries ? runtime::plan_retry(run.id, run.events, files)
+                              : runtime::plan_fork(run.id, run.events,
+                                                   {asked[world_.below(asked.size())].key}, files);
+    world_.trace("somebody makes a {} of {}{}", retries ? "retry" : "fork", run.id.text,
+                 plan ? "" : ", and cannot: " + plan.error().message);
+    if (!plan) return;
+    ++forks_;
+    some_process().create(*plan);
+  }
+
+  void forget_some_run() {
+    for (const auto& [id, run] : judge_.runs()) {
+      if (run.is_forgotten || !run.state.end || !world_.chance(500)) continue;
+      const auto why = disk_.forget(id);
+      world_.trace("{} is forgotten{}", id.text, why.empty() ? "" : "? No: " + why);
+      if (why.empty()) judge_.forgotten(id);
+      return;
+    }
+  }
+
+  std::string some_event() { return fmt::format("event{}", world_.below(3)); }
+
+  // As `agentcmd events send` does; it may be killed before it has woken anybody.
+  void send_event(std::string name) {
+    store::ProjectEvent event{.project = "/project",
+                              .name = std::move(name),
+                              .data = {"{}"},
+                              .sent_at = world_.wall(),
+                              .source = "events send"};
+    const auto ids = disk_.add_events({std::move(event)});
+    world_.trace("event {} is sent: {}", ids.front(), disk_.events().back().name);
+    if (world_.chance(800)) drivers_.wake_all();
   }
 
   void trouble_worker(Process& process) {
@@ -306,9 +416,13 @@ class Simulation {
     }
   }
 
+  static bool is_child(const Judge::Run& run) { return !run.state.created.parent.empty(); }
+
   // Somebody resumes runs that nobody drives; with two_drivers also one that another drives.
+  // Children are looked after by their parents' drivers, and by keepers.
   void look_after_runs() {
     for (const auto* run : unfinished()) {
+      if (is_child(*run)) continue;
       const bool driven = is_driven(run->id);
       if (driven && !(has(Mishap::two_drivers) && world_.chance(100))) continue;
       if (!world_.chance(600)) continue;
@@ -318,7 +432,9 @@ class Simulation {
 
   bool is_driven(const RunId& run) const {
     return std::ranges::any_of(processes_, [&](const auto& process) {
-      return process->is_alive() && process->drives(run);
+      return process->is_alive() &&
+             (process->drives(run) ||
+              (process->keeps() && judge_.find(run)->owner.driver == process->id()));
     });
   }
 
@@ -335,7 +451,11 @@ class Simulation {
 
   void help() {
     const auto runs = unfinished();
-    const auto missing = missing_programs();
+    const auto missing = missing_runs();
+    if (keeper() == nullptr &&
+        std::ranges::any_of(runs, [](auto* run) { return is_child(*run); })) {
+      start_process(Process::Kind::keeper);
+    }
     if (runs.empty() && missing.empty()) {
       over_ = true;
       return;
@@ -352,10 +472,9 @@ class Simulation {
     world_.after(rounds_ < 20 ? 500ms : 120s, [this] { help(); });
   }
 
-  std::vector<std::string> missing_programs() const {
+  std::vector<std::string> missing_runs() const {
     std::vector<std::string> missing;
-    for (std::size_t i = 0; i < programs_.size(); ++i) {
-      const auto hash = hash_of(i);
+    for (const auto& hash : runs_) {
       const bool made = std::ranges::any_of(judge_.runs(), [&](const auto& entry) {
         return entry.second.state.created.code_hash == hash;
       });
@@ -366,10 +485,26 @@ class Simulation {
 
   void help(const Judge::Run& run) {
     answer_gates(run, true);
+    send_missing_events(run);
     auto* owner = owner_of(run);
-    if (owner == nullptr) return some_process().drive(run.id, true);
-    if (!owner->drives(run.id)) return owner->drive(run.id, true);
+    if (!is_child(run) && (owner == nullptr || !owner->keeps())) {
+      if (owner == nullptr) return some_process().drive(run.id, true);
+      if (!owner->drives(run.id)) return owner->drive(run.id, true);
+    }
     if (run.state.paused) ask(run, "resume");
+  }
+
+  // One that was sent is enough, whoever slept at that time.
+  void send_missing_events(const Judge::Run& run) {
+    for (const auto& [key, wait] : run.state.waits) {
+      const auto last = run.state.last_event.find(wait.event);
+      const auto seen =
+          std::max(run.created_after, last == run.state.last_event.end() ? 0 : last->second);
+      const bool is_there = std::ranges::any_of(disk_.events(), [&](const auto& event) {
+        return event.name == wait.event && event.id > seen;
+      });
+      if (!is_there && !wait.timeout_at) send_event(wait.event);
+    }
   }
 
   Process* owner_of(const Judge::Run& run) {
@@ -403,8 +538,8 @@ class Simulation {
                   .steps = world_.steps(),
                   .runs = judge_.runs().size()};
     for (const auto& [id, run] : judge_.runs()) report.events += run.events.size();
-    for (std::size_t i = 0; i < programs_.size(); ++i) {
-      report.programs += hash_of(i) + ":\n" + to_text(*programs_[i]);
+    for (const auto& [name, program] : programs_) {
+      report.programs += name + ":\n" + to_text(program);
     }
     return report;
   }
@@ -421,9 +556,11 @@ class Simulation {
   int mishaps_left_ = 0;
   int rounds_ = 0;
   std::uint64_t contests_left_ = 0;
+  int forks_ = 0;
   bool helps_ = false;
   bool over_ = false;
-  std::vector<std::unique_ptr<Program>> programs_;
+  std::map<std::string, Program> programs_;
+  std::vector<std::string> runs_;  // programs of the runs that people start
   int last_process_ = 0;
   std::vector<std::unique_ptr<Process>> processes_;
 };

@@ -29,8 +29,11 @@ enum class Mishap : unsigned {
   pause = 1024,       // and resume
   stall = 2048,       // a process stands still for a while, and does not notice
   again = 4096,       // alarms ring twice, ends are told twice
+  keeper = 8192,      // a process that keeps the home going, among the others
+  fork = 16384,       // of a run, from any step, or a retry
+  retention = 32768,  // an ended run is forgotten
 };
-inline constexpr unsigned all_faults = 8191;
+inline constexpr unsigned all_faults = 65535;
 
 // A rule that is broken on purpose, to see that it is noticed.
 enum class Broken { nothing, commit, fence, timer };
@@ -40,13 +43,15 @@ struct Options {
   unsigned faults = all_faults;  // of Mishap
   int runs = 3;                  // at most
   int leaves = 12;               // of a program, about
-  int mishaps = 40;              // at most
+  int mishaps = 80;              // at most
   Broken broken = Broken::nothing;
   bool keep_trace = false;
 
   // Instead of chance: one run of this program, and this mishap alone, as the `at`-th thing.
   struct Scene {
     Program program;
+    std::vector<Program> children;  // "c0", "c1", …
+    bool keeper = false;            // somebody keeps the home going
     Mishap mishap = Mishap::kill;
     std::uint64_t at = 0;
   };

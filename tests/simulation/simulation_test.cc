@@ -47,14 +47,30 @@ Program hasty_program() {
           .events = {}};
 }
 
+// A run within a run within a run, the last of which waits for a person.
+Options::Scene family() {
+  auto child = step("child", "invoke");
+  child.config = R"({"workflow":"c1","args":{}})";
+  auto grandchild = step("grandchild", "invoke");
+  grandchild.config = R"({"workflow":"c0","args":{}})";
+  const Node gate{.kind = Kind::gate, .id = "gate"};
+  return {
+      .program = {.body = group(Kind::all, "body", {child, closure("effects", 2)})},
+      .children = {{.body = group(Kind::sequence, "body", {gate, step("agent", "agent")})},
+                   {.body = group(Kind::all, "body", {grandchild, sleep("nap", Milliseconds(9))})}},
+      .keeper = true};
+}
+
 // With many seeds, since what else happens at that moment is chance.
-void expect_to_survive(const Program& program, Mishap mishap) {
-  constexpr std::uint64_t seeds = 4;
+void expect_to_survive(Options::Scene scene, Mishap mishap) {
+  const std::uint64_t seeds = scene.children.empty() ? 4 : 1;
+  scene.mishap = mishap;
   constexpr std::uint64_t moments_max = 150;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     for (std::uint64_t at = 1; at <= moments_max; ++at) {
       Options options{.seed = seed, .keep_trace = true};
-      options.scene = {.program = program, .mishap = mishap, .at = at};
+      scene.at = at;
+      options.scene = scene;
       const auto report = simulate(options);
       for (const auto& violation : report.violations) {
         std::string trace;
@@ -68,6 +84,10 @@ void expect_to_survive(const Program& program, Mishap mishap) {
   }
 }
 
+void expect_to_survive(const Program& program, Mishap mishap) {
+  expect_to_survive(Options::Scene{.program = program}, mishap);
+}
+
 class AtAnyMoment : public testing::Test {
  protected:
   AtAnyMoment() { log::configure(log::Level::off); }
@@ -76,11 +96,13 @@ class AtAnyMoment : public testing::Test {
 TEST_F(AtAnyMoment, TheDriverMayBeKilled) {
   expect_to_survive(plain_program(), Mishap::kill);
   expect_to_survive(hasty_program(), Mishap::kill);
+  expect_to_survive(family(), Mishap::kill);
 }
 
 TEST_F(AtAnyMoment, TheDriverMayLeave) {
   expect_to_survive(plain_program(), Mishap::leave);
   expect_to_survive(hasty_program(), Mishap::leave);
+  expect_to_survive(family(), Mishap::leave);
 }
 
 TEST_F(AtAnyMoment, TheWorkerMayDie) {
@@ -91,6 +113,7 @@ TEST_F(AtAnyMoment, TheWorkerMayDie) {
 TEST_F(AtAnyMoment, PowerMayBeLost) {
   expect_to_survive(plain_program(), Mishap::power);
   expect_to_survive(hasty_program(), Mishap::power);
+  expect_to_survive(family(), Mishap::power);
 }
 
 TEST_F(AtAnyMoment, ASupervisorMayBeKilled) {
@@ -101,6 +124,7 @@ TEST_F(AtAnyMoment, ASupervisorMayBeKilled) {
 TEST_F(AtAnyMoment, TheDiskMayBeFull) {
   expect_to_survive(plain_program(), Mishap::disk_full);
   expect_to_survive(hasty_program(), Mishap::disk_full);
+  expect_to_survive(family(), Mishap::disk_full);
 }
 
 TEST_F(AtAnyMoment, AnotherDriverMayTakeTheRunOver) {
@@ -111,6 +135,7 @@ TEST_F(AtAnyMoment, AnotherDriverMayTakeTheRunOver) {
 TEST_F(AtAnyMoment, TheRunMayBeCancelled) {
   expect_to_survive(plain_program(), Mishap::cancel);
   expect_to_survive(hasty_program(), Mishap::cancel);
+  expect_to_survive(family(), Mishap::cancel);
 }
 
 TEST_F(AtAnyMoment, TheRunMayBePaused) {
