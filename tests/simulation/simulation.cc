@@ -537,7 +537,10 @@ class Simulation {
                   .trace = world_.lines(),
                   .steps = world_.steps(),
                   .runs = judge_.runs().size()};
-    for (const auto& [id, run] : judge_.runs()) report.events += run.events.size();
+    for (const auto& [id, run] : judge_.runs()) {
+      report.events += run.events.size();
+      report.histories.emplace(id, run.events);
+    }
     for (const auto& [name, program] : programs_) {
       report.programs += name + ":\n" + to_text(program);
     }

@@ -3,11 +3,13 @@
 // machine whose disk, clock, worker and processes fail, until the faults end; then every run must
 // end. The same options give the same simulation.
 
+#include "history/event.h"
 #include "simulation/program.h"
 #include "simulation/world.h"
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,6 +64,7 @@ struct Report {
   std::vector<Violation> violations;
   std::deque<std::string> trace;
   std::string programs;
+  std::map<history::RunId, std::vector<history::Event>> histories;
   std::uint64_t steps = 0;
   std::uint64_t events = 0;
   std::uint64_t runs = 0;

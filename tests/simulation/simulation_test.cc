@@ -4,8 +4,15 @@
 #include "simulation/simulation.h"
 
 #include "base/log.h"
+#include "base/random.h"
+#include "store/store_fixture.h"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <span>
+#include <vector>
 
 namespace agentcmd::simulation {
 namespace {
@@ -153,6 +160,45 @@ TEST(Simulation, IsTheSameForTheSameSeed) {
 TEST(Simulation, DiffersFromSeedToSeed) {
   EXPECT_NE(simulate({.seed = 3, .keep_trace = true}).trace,
             simulate({.seed = 4, .keep_trace = true}).trace);
+}
+
+// Writes the history to the real store in pieces, and asks for its projections after each.
+void write(store::Loop& loop, store::Store& store, const history::RunId& run,
+           std::span<const history::Event> events, SeededRandom& random) {
+  for (std::size_t from = 0; from < events.size();) {
+    const auto count = std::min<std::size_t>(events.size() - from, 1 + random.next() % 9);
+    const auto piece = events.subspan(from, count);
+    std::vector<store::RunAppend> parts;
+    parts.push_back({.run = run,
+                     .expected_seq = from,
+                     .owner = store::me,
+                     .events = {piece.begin(), piece.end()}});
+    ASSERT_TRUE(loop.wait(store.log().append(std::move(parts))));
+    from += count;
+    ASSERT_EQ(loop.wait(store.catalog().find_run(run.text))->events, from);
+  }
+}
+
+TEST(Simulation, ProjectionsOfItsHistoriesEqualTheirRebuild) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    SeededRandom random(seed);
+    const store::TempHome home;
+    store::Loop loop;
+    const auto store = loop.open(home.home);
+    const auto histories = simulate({.seed = seed}).histories;
+    for (const auto& [run, events] : histories) write(loop, *store, run, events, random);
+    const auto runs = loop.wait(store->catalog().runs({.limit = 1000}));
+    std::map<history::RunId, std::vector<store::StepRow>> steps;
+    for (const auto& [run, events] : histories) {
+      steps[run] = loop.wait(store->catalog().steps(run));
+    }
+    loop.wait(store->catalog().rebuild());
+    EXPECT_EQ(loop.wait(store->catalog().runs({.limit = 1000})), runs) << "seed " << seed;
+    for (const auto& [run, rows] : steps) {
+      EXPECT_EQ(loop.wait(store->catalog().steps(run)), rows) << "seed " << seed;
+    }
+    loop.wait(store->log().stop());
+  }
 }
 
 // Of a hundred seeds, those that notice that a rule is broken on purpose. `make sim-can-fail` shows
