@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "git/discovery.h"
 #include "git/git.h"
+#include "git/head_file.h"
 
 #include <string_view>
 
@@ -151,6 +152,7 @@ Task<bool> is_repository(Repository repository) {
 }
 
 Task<Result<Head>> read_head(Repository repository) {
+  if (auto seen = look_at_checkout(repository.path)) co_return std::move(seen->head);
   const auto answer = co_await ask(repository, head_questions());
   if (!answer) co_return tl::unexpected(answer.error());
   if (auto head = parse_head(answer->out)) co_return std::move(*head);
@@ -158,6 +160,7 @@ Task<Result<Head>> read_head(Repository repository) {
 }
 
 Task<Result<Checkout>> read_checkout(Repository repository) {
+  if (auto seen = look_at_checkout(repository.path)) co_return std::move(*seen);
   auto questions = layout_questions();
   const auto about_head = head_questions();
   questions.insert(questions.end(), about_head.begin(), about_head.end());
