@@ -30,14 +30,15 @@ export interface Host {
   digest(algorithm: string, bytes: string, key?: string): string;
   /** A stack of JavaScriptCore, mapped to the source: "at fn (file.ts:12:5)" lines. */
   mapStack(stack: string): string;
-  /** Path of the definition relative to its project, for import.meta-like uses and messages. */
+  /** Path of the definition relative to its project, for import.meta-like uses and messages. Set before load(). */
   readonly file: string;
 }
 
-/** Returned by createSdk. Each call from C++ is an outermost call: the promise queue is drained when it
+/** Returned by createSdk, which has installed the hermetic globals: a context may be made ready before it is known
+ *  which run it is for. Each call from C++ is an outermost call: the promise queue is drained when it
  *  returns, before the next one is made. */
 export interface Sdk {
-  /** Installs the hermetic globals and keeps the bundle (CommonJS source wrapped by the worker into
+  /** Keeps the bundle (CommonJS source wrapped by the worker into
    *  `function (exports, require, module, __filename, __dirname) {…}`). It is evaluated by describe(), or by the
    *  `start` job, whose time and seed it then sees: what it throws there fails the run. */
   load(definition: (...args: unknown[]) => void): void;

@@ -37,8 +37,6 @@ type Job = { at: number } & (
 let definition: Definition | undefined;
 
 function load(given: Definition): void {
-  makeHermetic(globalThis);
-  installGlobals(globalThis);
   definition = given;
 }
 
@@ -141,5 +139,7 @@ function usePatches(ids: string): void {
 /** Its second parameter is taken by the function around this bundle (CMakeLists.txt). */
 export const createSdk = (host: Host): Sdk => {
   vm.host = host;
+  makeHermetic(globalThis);
+  installGlobals(globalThis);
   return { load, describe, usePatches, deliver, settle, beginClosure: beginFirst, effectAnswered, query };
 };

@@ -55,12 +55,17 @@ std::span<char> FrameReader::prepare(std::size_t bytes) {
   return std::span(buffer_).subspan(filled_);
 }
 
-std::optional<std::string_view> FrameReader::next() {
+bool FrameReader::has_frame() const {
   const std::size_t available = filled_ - begin_;
-  if (available < header_bytes) return std::nullopt;
+  if (available < header_bytes) return false;
   const std::size_t length = length_at(buffer_.data() + begin_);
   refuse_oversize(length);
-  if (available - header_bytes < length) return std::nullopt;
+  return available - header_bytes >= length;
+}
+
+std::optional<std::string_view> FrameReader::next() {
+  if (!has_frame()) return std::nullopt;
+  const std::size_t length = length_at(buffer_.data() + begin_);
   const std::string_view frame(buffer_.data() + begin_ + header_bytes, length);
   begin_ += header_bytes + length;
   return frame;

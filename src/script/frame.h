@@ -23,6 +23,7 @@ class FrameReader {
   // The next whole frame, valid until prepare(); nothing while it is incomplete. Throws Fault for a
   // length over limits::worker_frame_bytes_max.
   std::optional<std::string_view> next();
+  bool has_frame() const;  // next() would give one
 
  private:
   std::vector<char> buffer_;

@@ -3,6 +3,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -21,6 +22,13 @@ std::optional<std::string> WorkerChannel::next() {
   std::string frame = std::move(kept_.front());
   kept_.pop_front();
   return frame;
+}
+
+bool WorkerChannel::is_waiting(std::chrono::milliseconds patience) {
+  if (!kept_.empty() || reader_.has_frame()) return true;
+  flush();
+  pollfd readable{.fd = fd_, .events = POLLIN, .revents = 0};
+  return ::poll(&readable, 1, static_cast<int>(patience.count())) != 0;
 }
 
 std::optional<std::string> WorkerChannel::receive() {

@@ -4,6 +4,7 @@
 
 #include "script/frame.h"
 
+#include <chrono>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -20,6 +21,9 @@ class WorkerChannel {
 
   // The next frame, those that were kept first; nothing when the driver is gone.
   std::optional<std::string> next();
+
+  // Whether a frame is there, or comes within that time. Sends what was gathered before it waits.
+  bool is_waiting(std::chrono::milliseconds patience);
 
   // The next frame from the socket itself, while an answer is waited for; keep() what is not it.
   std::optional<std::string> receive();

@@ -93,8 +93,8 @@ void load_sdk(Vm& vm, const std::string& source) {
   evaluate(vm.sdk_context, freeze);
 }
 
-RunContext::RunContext(Vm& vm, JSGlobalContextRef context, Code& code, ContextPort& port)
-    : vm_(vm), context_(context), code_(code), port_(port) {
+RunContext::RunContext(Vm& vm, JSGlobalContextRef context, ContextPort& port)
+    : vm_(vm), context_(context), port_(port) {
   make_sdk();
 }
 
@@ -105,8 +105,8 @@ RunContext::~RunContext() {
 }
 
 void RunContext::make_sdk() {
-  const std::array<JSValueRef, 2> arguments{make_host(context_, *this),
-                                            JSContextGetGlobalObject(context_)};
+  host_ = make_host(context_, *this);
+  const std::array<JSValueRef, 2> arguments{host_, JSContextGetGlobalObject(context_)};
   JSValueRef exception = nullptr;
   JSValueRef value = JSObjectCallAsFunction(vm_.sdk_context, vm_.create_sdk, nullptr,
                                             arguments.size(), arguments.data(), &exception);
@@ -130,10 +130,10 @@ JSValueRef RunContext::guarded(Call call) {
   if (auto stop = vm_.watchdog->leave()) {
     abandon();
     if (stop->reason == "time") {
-      stop->backtrace = at_loop(code_.source(), std::move(stop->backtrace));
+      stop->backtrace = at_loop(code_->source(), std::move(stop->backtrace));
     }
     throw CodeStopped{std::move(stop->reason), std::move(stop->message),
-                      map_stack(code_.map(), stop->backtrace)};
+                      map_stack(code_->map(), stop->backtrace)};
   }
   if (exception != nullptr) throw describe_exception(exception);
   return value;
@@ -176,9 +176,9 @@ CodeThrew RunContext::describe_exception(JSValueRef exception) {
     abandon();
     throw CodeStopped{std::move(stop->reason), std::move(stop->message), {}};
   }
-  const auto frames = map_frames(code_.map(), stack);
+  const auto frames = map_frames(code_->map(), stack);
   if (!frames.empty()) thrown.place = frames.front().place;
-  thrown.stack = map_stack(code_.map(), stack);
+  thrown.stack = map_stack(code_->map(), stack);
   return thrown;
 }
 
@@ -196,12 +196,19 @@ void RunContext::abandon() {
   throw Fault("code that was stopped cannot be got rid of");
 }
 
+void RunContext::use(Code& code) {
+  code_ = &code;
+  const JsString name("file");
+  JSObjectSetProperty(context_, host_, name.get(), make_string(context_, code.file()),
+                      kJSPropertyAttributeReadOnly | kJSPropertyAttributeDontDelete, nullptr);
+}
+
 void RunContext::load() {
-  if (!code_.error().empty()) {
-    throw CodeThrew{.name = "SyntaxError", .message = code_.error(), .stack = {}, .place = {}};
+  if (!code_->error().empty()) {
+    throw CodeThrew{.name = "SyntaxError", .message = code_->error(), .stack = {}, .place = {}};
   }
   JSValueRef function = guarded([&](JSValueRef* exception) {
-    return JSScriptEvaluate(context_, code_.script(), nullptr, exception);
+    return JSScriptEvaluate(context_, code_->script(), nullptr, exception);
   });
   invoke(m_load, {function});
 }
@@ -245,7 +252,7 @@ std::string RunContext::apply_to_source(JSScriptRef function) {
                     return JSScriptEvaluate(context_, function, nullptr, exception);
                   }));
   if (callable == nullptr) throw Fault("analyze.js does not give a function");
-  JSValueRef source = make_string(context_, code_.source());
+  JSValueRef source = make_string(context_, code_->source());
   return to_utf8(context_, guarded([&](JSValueRef* exception) {
                    return JSObjectCallAsFunction(context_, callable, nullptr, 1, &source,
                                                  exception);

@@ -97,11 +97,14 @@ JSGlobalContextRef make_bare_context(JSContextGroupRef group);
 
 class RunContext {
  public:
-  // Takes the context over.
-  RunContext(Vm& vm, JSGlobalContextRef context, Code& code, ContextPort& port);
+  // Takes the context over. Ready for any code: what is the same for all of it is done here.
+  RunContext(Vm& vm, JSGlobalContextRef context, ContextPort& port);
   ~RunContext();
   RunContext(const RunContext&) = delete;
   RunContext& operator=(const RunContext&) = delete;
+
+  // The code that the context is for, before anything below. It outlives the context.
+  void use(Code& code);
 
   // These throw CodeThrew or CodeStopped.
   void load();
@@ -119,7 +122,7 @@ class RunContext {
   // Evaluates a script that is a function of one text, and calls it. Throws as load() does.
   std::string apply_to_source(JSScriptRef function);
 
-  Code& code() { return code_; }
+  Code& code() { return *code_; }
   ContextPort& port() { return port_; }
   // Host functions of a context that was stopped do nothing.
   bool dead() const { return dead_; }
@@ -147,8 +150,9 @@ class RunContext {
 
   Vm& vm_;
   JSGlobalContextRef context_;
-  Code& code_;
+  Code* code_ = nullptr;
   ContextPort& port_;
+  JSObjectRef host_ = nullptr;  // kept by the SDK
   JSObjectRef sdk_ = nullptr;
   std::array<JSObjectRef, method_count> methods_{};
   bool dead_ = false;

@@ -11,6 +11,7 @@ namespace agentcmd::script {
 // The questions name the answer, as the hash of a bundle does elsewhere.
 void WorkerProgram::cron(std::string_view frame) {
   const auto questions = member(frame, "questions");
+  make_spare();
   std::string answer = fmt::format(R"({{"t":"due","questions":{},)", questions);
   vm_.watchdog->begin(0, fmt::format(R"({{"t":"gave_up","questions":{},)", questions));
   try {

@@ -155,9 +155,6 @@ JSObjectRef make_host(JSGlobalContextRef context, RunContext& run) {
     JSObjectRef function = JSObjectMake(context, classes[i], &run);
     JSObjectSetProperty(context, host, name.get(), function, fixed, nullptr);
   }
-  const JsString name("file");
-  JSObjectSetProperty(context, host, name.get(), make_string(context, run.code().file()), fixed,
-                      nullptr);
   return host;
 }
 

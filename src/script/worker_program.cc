@@ -14,6 +14,8 @@
 namespace agentcmd::script {
 namespace {
 
+using namespace std::chrono_literals;
+
 // Lone surrogates, which JSON.stringify writes as \udXXX, are not text that any of us could keep:
 // they become U+FFFD. Payloads are JSON in a JSON string, where the same escape has two
 // backslashes; an even pair more is text that only looks like one.
@@ -51,6 +53,9 @@ std::int64_t integer(std::string_view digits) {
   return value;
 }
 
+// A context is made when nothing came for so long.
+constexpr auto channel_patience = 2ms;
+
 // Other runs wait for this one meanwhile.
 constexpr auto ahead_time_max = std::chrono::milliseconds(5);
 
@@ -77,13 +82,29 @@ WorkerProgram::WorkerProgram(Vm& vm, WorkerChannel& channel, std::string analyze
 WorkerProgram::~WorkerProgram() = default;
 
 void WorkerProgram::prepare() {
-  spare_ = make_bare_context(vm_.group);
-  vm_.watchdog->end();  // what is there already is no run's
+  make_spare();
   channel_.send(R"({"t":"ready"})");
 }
 
+// Not while the watchdog counts for somebody else.
+void WorkerProgram::make_spare() {
+  if (spare_ != nullptr) return;
+  vm_.watchdog->begin(0, {});
+  spare_ = std::make_unique<RunContext>(vm_, make_bare_context(vm_.group), *this);
+  spare_bytes_ = vm_.watchdog->end();
+}
+
+// A spare context takes as long to make as the driver to say what is next, so it is made when a run
+// is over, or when there has been nothing to do for a moment.
 void WorkerProgram::run() {
-  while (const auto frame = channel_.next()) handle(*frame);
+  auto idle = channel_patience;
+  while (true) {
+    if (spare_ == nullptr && !channel_.is_waiting(idle)) make_spare();
+    const auto frame = channel_.next();
+    if (!frame) return;
+    handle(*frame);
+    idle = unquote(member(*frame, "t")) == "evict" ? 0ms : channel_patience;
+  }
 }
 
 void WorkerProgram::handle(const std::string& frame) {
@@ -114,13 +135,14 @@ Code& WorkerProgram::find_code(std::string_view id) {
 }
 
 std::unique_ptr<RunContext> WorkerProgram::make_context(Code& code) {
-  const auto context =
-      spare_ != nullptr ? std::exchange(spare_, nullptr) : make_bare_context(vm_.group);
-  return std::make_unique<RunContext>(vm_, context, code, *this);
+  auto context = std::exchange(spare_, nullptr);
+  context->use(code);
+  return context;
 }
 
 void WorkerProgram::describe(std::string_view frame) {
   const auto hash = member(frame, "hash");
+  make_spare();
   std::string answer = fmt::format(R"({{"t":"described","hash":{},)", hash);
   // The last words of a process that has to end here: a stopped frame for nobody's run.
   vm_.watchdog->begin(0, fmt::format(R"({{"t":"gave_up","hash":{},)", hash));
@@ -139,6 +161,7 @@ void WorkerProgram::describe(std::string_view frame) {
 
 void WorkerProgram::check(std::string_view frame) {
   const auto hash = member(frame, "hash");
+  make_spare();
   std::string answer = fmt::format(R"({{"t":"checked","hash":{},)", hash);
   vm_.watchdog->begin(0, fmt::format(R"({{"t":"gave_up","hash":{},)", hash));
   try {
@@ -195,7 +218,9 @@ WorkerProgram::Run& WorkerProgram::find_or_make_run(std::string_view id, std::st
     throw CodeStopped{
         "missing", "the worker does not hold this run; it needs its whole history", {}};
   }
+  make_spare();
   run.context = make_context(find_code(member(frame, "code")));
+  run.heap = spare_bytes_;
   return run;
 }
 

@@ -24,6 +24,7 @@ class WorkerProgram final : public ContextPort {
 
   // Makes the first context, which the process must have before it is sealed.
   void prepare();
+  void make_spare();
 
   // Handles frames until the driver is gone.
   void run();
@@ -93,7 +94,8 @@ class WorkerProgram final : public ContextPort {
   std::optional<JsScript> analyze_script_;
   const std::string cron_;
   std::optional<JsScript> cron_script_;
-  JSGlobalContextRef spare_ = nullptr;
+  std::unique_ptr<RunContext> spare_;  // for the next run, made while there is nothing else to do
+  std::int64_t spare_bytes_ = 0;       // what the process has grown by with it
   std::unordered_map<std::string, std::unique_ptr<Code>> codes_;
   std::unordered_map<std::string, Run> runs_;
   std::unordered_map<std::uint64_t, PendingEffect> effects_;
