@@ -106,6 +106,8 @@ inline constexpr unsigned invoke_depth_max = 16;
 // Time for clean-up steps after a cancel, and between TERM and KILL.
 inline constexpr auto cancel_grace = 60s;
 inline constexpr auto kill_grace = 5s;
+// What the code gave up has ended by then, as it is killed; what comes after it waits no longer.
+inline constexpr auto withdrawn_max = 2 * kill_grace;
 
 // Runs at once, in one home and in one of its projects, unless configured otherwise.
 inline constexpr unsigned runs_at_once = 16;
@@ -154,6 +156,7 @@ static_assert(inline_payload_max < commit_bytes_max);
 static_assert(arguments_bytes_max < payload_bytes_max);
 static_assert(payload_bytes_max < worker_frame_bytes_max);
 static_assert(snapshot_file_bytes_max < snapshot_bytes_max);
+static_assert(kill_grace < withdrawn_max && withdrawn_max < cancel_grace);
 static_assert(result_stream_bytes_max < spool_bytes_max);
 
 }  // namespace agentcmd::limits

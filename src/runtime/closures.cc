@@ -1,18 +1,19 @@
 #include "runtime/closures.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace agentcmd::runtime {
 
 using history::StepKey;
 
-Closures::Closures(boost::asio::any_io_executor executor, std::function<void()> idle)
+Closures::Closures(boost::asio::any_io_executor executor, std::function<void()> ended)
     : executor_(std::move(executor)), state_(std::make_shared<State>()) {
-  state_->idle = std::move(idle);
+  state_->ended = std::move(ended);
 }
 
 Closures::~Closures() {
-  state_->idle = nullptr;
+  state_->ended = nullptr;
 }
 
 void Closures::begin(const StepKey& key, Closure closure) {
@@ -42,7 +43,11 @@ Closures::UnderWay Closures::begin_effect(const StepKey& key, std::uint32_t atte
 
 Closures::UnderWay::~UnderWay() {
   state_->effects.erase(effect_);
-  if (state_->effects.empty() && state_->idle) state_->idle();
+  if (state_->ended) state_->ended();
+}
+
+bool Closures::has_effects(const StepKey& key) const {
+  return std::ranges::find(state_->effects, key, &Effect::key) != state_->effects.end();
 }
 
 void Closures::cancel_effect(const StepKey& key, std::uint64_t id) {

@@ -33,12 +33,12 @@ class Closures {
   };
   struct State {
     std::list<Effect> effects;
-    std::function<void()> idle;
+    std::function<void()> ended;
   };
 
  public:
-  // `idle` is called whenever the last effect has ended.
-  Closures(boost::asio::any_io_executor executor, std::function<void()> idle);
+  // `ended` is called whenever an effect has ended.
+  Closures(boost::asio::any_io_executor executor, std::function<void()> ended);
   ~Closures();
   Closures(const Closures&) = delete;
   Closures& operator=(const Closures&) = delete;
@@ -73,6 +73,7 @@ class Closures {
   void stop_effects(const history::StepKey& key);
   void stop_all_effects();
   bool has_effects() const { return !state_->effects.empty(); }
+  bool has_effects(const history::StepKey& key) const;
 
  private:
   boost::asio::any_io_executor executor_;

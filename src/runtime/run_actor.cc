@@ -111,6 +111,8 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
   for (auto& [key, ticket] : queued_) services_.slots.leave(ticket);
   queued_.clear();
   held_finalize_.reset();
+  held_.clear();
+  forget_withdrawn();
   co_await attempts_.leave();
   co_await end_requests();
   co_await commits_.join();
@@ -167,7 +169,9 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
   }
   // What a former driver's closures still do; they begin again, or are over.
   if (state_.started) co_await services_.machine.end_lost_effects_of_run(context().run_dir);
-  const auto begun = was_paused || next_code_ ? co_await this->resume("resume") : Result<void>();
+  // A cancellation is recorded before the pause ends, so that nothing begins in between.
+  const bool goes_on = (was_paused && !is_told_to_cancel()) || next_code_;
+  const auto begun = goes_on ? co_await this->resume("resume") : Result<void>();
   if (!begun) co_return tl::unexpected(begun.error());
   if (!state_.started) {  // it may have been cancelled while it waited for its place
     takes_requests_ = true;
@@ -227,6 +231,8 @@ Task<Result<void>> RunActor::run_until_end() {
       done = co_await force_cancel();
     } else if (!inbox_.empty() || (!state_.paused && !closure_jobs_.empty())) {
       done = co_await take_inbox();
+    } else if (state_.paused && !resume_by_ && is_told_to_cancel()) {
+      resume_by_ = "cancel";
     } else if (state_.paused && resume_by_) {
       done = co_await resume(*std::exchange(resume_by_, std::nullopt));
       if (!done && done.error().code == ErrorCode::failed_precondition) {
@@ -265,6 +271,15 @@ Task<Result<void>> RunActor::run_until_end() {
   co_return Result<void>();
 }
 
+// Of a paused run: it is to be cancelled, and its code does not know that yet.
+bool RunActor::is_told_to_cancel() const {
+  const auto is_request = [](const Detail& detail) {
+    return as<RunCancelRequested>(detail) != nullptr;
+  };
+  return std::ranges::any_of(state_.unseen, is_request, &Event::detail) ||
+         std::ranges::any_of(inbox_, is_request);
+}
+
 bool RunActor::is_waiting_for_something() const {
   return !state_.steps.empty() || !state_.timers.empty() || !state_.waits.empty() ||
          !state_.gates.empty() || ending_ || force_cancel_;
@@ -291,7 +306,8 @@ void RunActor::let_sleep(std::function<void()> settled) {
 // Every attempt that runs waits for a child that exists.
 bool RunActor::waits_for_children_only() const {
   return attempts_.size() == children_.size() && has_looked_at_children() && closures_.empty() &&
-         queued_.empty() && granted_.empty() && closure_jobs_.empty() && !held_finalize_;
+         queued_.empty() && granted_.empty() && closure_jobs_.empty() && !held_finalize_ &&
+         held_.empty();
 }
 
 // A moment that is near is waited for awake.
@@ -346,6 +362,7 @@ std::vector<StepKey> RunActor::answer(Turn& turn, Completion& completion) {
 }
 
 std::vector<StepKey> RunActor::decide(Turn& turn, const std::vector<history::Command>& commands) {
+  withdraw(commands);
   auto decision =
       engine::decide(state_, commands, [this](const std::string& type) { return take_slot(type); });
   for (auto& event : engine::number(state_, turn.at, std::move(decision.details))) {
@@ -718,6 +735,7 @@ void RunActor::stop_everything() {
   force_cancel_ = true;
   attempts_.stop_all();
   closures_.stop_all_effects();
+  forget_withdrawn();
   news_.notify();
 }
 

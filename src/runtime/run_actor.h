@@ -191,6 +191,7 @@ class RunActor final : public steps::StepHost {
   // No attempt, and no effect of a closure: nothing that the run has begun is at work.
   bool is_quiet() const { return attempts_.empty() && !closures_.has_effects(); }
   bool can_finalize() const;
+  bool is_told_to_cancel() const;
   bool stays_for_people() const;
   bool fall_asleep();
   Sleeper sleeper() const;
@@ -244,6 +245,14 @@ class RunActor final : public steps::StepHost {
   void post(Details details);
   void became_quiet();
   void begin_held_finalize();
+
+  // --- run_withdrawals.cc: nothing new begins beside what the code gave up and still runs.
+  void withdraw(const std::vector<history::Command>& commands);
+  bool is_at_work(const history::StepKey& key) const;
+  bool has_withdrawn_at_work();
+  std::optional<Time> next_release() const;
+  void begin_held_steps();
+  void forget_withdrawn();
 
   // --- run_losses.cc
   Details lost(const history::StepKey& key, std::uint32_t attempt, const std::string& reason);
@@ -327,6 +336,9 @@ class RunActor final : public steps::StepHost {
   std::map<history::StepKey, Slots::Ticket> queued_;
   std::map<history::StepKey, Slots::Kind> granted_;  // slots taken for a StepStarted in the inbox
   std::optional<history::StepKey> held_finalize_;    // waits until the run is quiet
+  std::map<history::StepKey, Time>
+      withdrawn_;                      // given up by the code since then, and still at work
+  std::set<history::StepKey> held_;    // wait until those have ended
   std::uint64_t warm_generation_ = 0;  // of the worker that has this run's context; 0: none
   int worker_deaths_ = 0;
 

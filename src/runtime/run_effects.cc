@@ -67,6 +67,7 @@ Slots::Kind RunActor::slot_of(const std::string& type) const {
 
 bool RunActor::take_slot(const std::string& type) {
   if (type == finalize_type && !can_finalize()) return false;
+  if (has_withdrawn_at_work()) return false;
   return services_.slots.try_take(slot_of(type));
 }
 
@@ -96,6 +97,7 @@ void RunActor::dispatch(const std::vector<Event>& events) {
     }
   }
   begin_held_finalize();
+  begin_held_steps();
   arm_timer();
 }
 
@@ -148,6 +150,10 @@ void RunActor::queue_step(const StepKey& key) {
   const auto attempt = found->second.attempt + 1;
   if (found->second.type == finalize_type && !can_finalize()) {
     held_finalize_ = key;
+    return;
+  }
+  if (has_withdrawn_at_work()) {
+    held_.insert(key);
     return;
   }
   const auto kind = slot_of(found->second.type);
@@ -215,6 +221,7 @@ void RunActor::attempt_ended(const StepKey& key, std::uint32_t attempt, steps::O
                       std::back_inserter(details));
   }
   overdue_.erase(key);
+  withdrawn_.erase(key);
   post(std::move(details));
   became_quiet();
 }
@@ -239,7 +246,9 @@ RunActor::Details RunActor::stopped_attempt(const StepKey& key, std::uint32_t at
   return lost(key, attempt, "it was stopped, though the run had not asked for that");
 }
 
+// An attempt, or an effect of a closure, has ended.
 void RunActor::became_quiet() {
+  begin_held_steps();
   if (!is_quiet()) return;
   news_.notify();
   begin_held_finalize();
@@ -358,6 +367,10 @@ Task<script::EffectResult> RunActor::perform(script::Effect effect) {
   };
   // Nothing outside sees the step before its start is on disk.
   while (!is_running() && in_turn_) co_await committing_.wait();
+  while (has_withdrawn_at_work() && !withdrawn_.contains(effect.key) &&
+         !under_way.stop().requested()) {
+    co_await committing_.wait();
+  }
   if (is_running() && steps::changes_files(effect.name)) co_await keep_files(effect.key);
   if (!is_running()) co_return refused("step '" + effect.key.text + "' is over");
   if (under_way.stop().requested()) co_return refused("it is not waited for any more");
@@ -400,6 +413,7 @@ void RunActor::look_at_clock() {
     stop_everything();
     return;
   }
+  begin_held_steps();
   if (!state_.paused) {
     for (const auto& [key, step] : state_.steps) {
       if (step.retry_at && *step.retry_at <= at) queue_step(key);
@@ -424,12 +438,13 @@ std::optional<Time> RunActor::next_moment() const {
   };
   if (state_.cancel_requested) consider(state_.cancel_requested_at + limits::cancel_grace);
   consider(next_deadline());
+  consider(next_release());
   if (state_.paused) return next;
   for (const auto& [key, timer] : state_.timers) consider(timer.fire_at);
   for (const auto& [key, wait] : state_.waits) consider(wait.timeout_at);
   for (const auto& [key, gate] : state_.gates) consider(gate.timeout_at);
   for (const auto& [key, step] : state_.steps) {
-    if (!queued_.contains(key)) consider(step.retry_at);
+    if (!queued_.contains(key) && !held_.contains(key)) consider(step.retry_at);
   }
   for (const auto& [key, child] : children_) {
     if (!child.late) consider(child.deadline);

@@ -20,7 +20,8 @@ engine::WhyFacts RunActor::why_facts() const {
   std::set<StepKey> held;
   for (const auto& [key, step] : state_.steps) {
     const bool is_held = attempts_.contains(key) || closures_.find(key) != nullptr ||
-                         queued_.contains(key) || granted_.contains(key) || held_finalize_ == key;
+                         queued_.contains(key) || granted_.contains(key) || held_finalize_ == key ||
+                         held_.contains(key);
     if (is_held) held.insert(key);
   }
   facts.held = std::move(held);

@@ -108,6 +108,61 @@ TEST_F(CancelTest, CompensationRunsInReverseOrderAfterTheFinallyBlocks) {
   EXPECT_EQ(sandbox.read("said"), "finally\nundo-2\nundo-1\n");
 }
 
+// Holds a lock for as long as anything of it lives; and says whether that is so.
+constexpr const char* deaf =
+    "trap '' TERM; exec 9> lock; flock 9; touch begun; sleep 1000 & wait; wait";
+constexpr const char* look = "if flock -n lock true; then echo after; else echo beside; fi >> said";
+
+TEST_F(CancelTest, CleanUpBeginsWhenACommandThatIgnoresTermHasEnded) {
+  define(fmt::format(R"(
+    step.cleanup(() => step.run("second", () => new Promise((done) => exec({1}, done))));
+    step.cleanup(() => step.cli("first", {{ command: {1} }}));
+    await step.cli("hold", {{ command: {0} }});)",
+                     Json(deaf).dump(), Json(look).dump()));
+  const auto finished = cancel_when_begun();
+  EXPECT_EQ(result_of(finished)["status"], "cancelled") << finished.out << finished.err;
+  EXPECT_EQ(sandbox.read("said"), "after\nafter\n");
+}
+
+TEST_F(CancelTest, CleanUpBeginsWhenWhatAClosureStartedHasEnded) {
+  define(fmt::format(R"(
+    step.cleanup(() => step.run("clean", () => new Promise((done) => exec({1}, done))));
+    await step.run("hold", () => new Promise((done) => exec({0}, done)));)",
+                     Json(deaf).dump(), Json(look).dump()));
+  const auto finished = cancel_when_begun();
+  EXPECT_EQ(result_of(finished)["status"], "cancelled") << finished.out << finished.err;
+  EXPECT_EQ(sandbox.read("said"), "after\n");
+}
+
+TEST_F(CancelTest, ARunThatWaitsInAPauseIsCancelledWithItsCleanUpAndWithoutDelay) {
+  define(R"(
+    step.cleanup(() => say("clean"));
+    await step.cli("hold", { command: "touch begun; until [ -e go ]; do sleep 0.02; done" });
+    await say("more");)");
+  auto running = sandbox.start({"run", "one", "--json", "--on-pause", "wait"});
+  wait_until([&] { return fs::exists(sandbox.project / "begun"); }, "the step has begun");
+  const std::string id = sandbox.runs()[0]["id"];
+  ASSERT_EQ(sandbox.agentcmd({"runs", "pause", id}).code, 0);
+  sandbox.write("go", "");
+  running->line_with("RunPaused");
+  const auto cancelled = sandbox.agentcmd({"runs", "cancel", id});
+  EXPECT_EQ(cancelled.code, 0) << cancelled.out << cancelled.err;
+  running->wait();
+  EXPECT_EQ(sandbox.read("said"), "clean\n");
+}
+
+TEST_F(CancelTest, ARunWhoseCodeCannotGoOnIsCancelledWithoutIt) {
+  define(R"(
+    await step.cli("hold", { command: "true" });
+    const all = [];
+    while (true) all.push(new Array(1e6).fill(all.length));)");
+  const auto paused = sandbox.agentcmd({"run", "one", "--json"});
+  ASSERT_EQ(paused.code, 5) << paused.out << paused.err;
+  const auto cancelled = sandbox.agentcmd({"runs", "cancel", sandbox.runs()[0]["id"]});
+  EXPECT_EQ(cancelled.code, 0) << cancelled.out << cancelled.err;
+  EXPECT_EQ(sandbox.runs()[0]["status"], "cancelled");
+}
+
 TEST_F(CancelTest, AFailureIsCompensatedToo) {
   define(R"(
     step.compensate(() => say("undo-1"));
