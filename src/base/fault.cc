@@ -10,7 +10,7 @@ std::string_view way_out(int error_number) {
   switch (error_number) {
     case ENOSPC:
     case EDQUOT:
-      return ". Free some space and run the command again; nothing recorded is lost";
+      return ". Free some space, then try again; nothing recorded is lost";
     case EROFS:
       return ". The file system is mounted read-only";
     case EACCES:

@@ -128,8 +128,8 @@ void examine_disk(const store::Home& home, Surroundings& found) {
   if (faccessat(AT_FDCWD, home.root.c_str(), W_OK | X_OK, AT_EACCESS) != 0) {
     found.findings.push_back({.check = "disk",
                               .what = fmt::format("{} cannot be written to", home.root.native()),
-                              .meaning = "runs can be shown only where a database is, and none "
-                                         "can be started",
+                              .meaning = "runs can be neither shown nor started; doctor, backup "
+                                         "and restore --check work",
                               .action = "make the folder writable for you, or set AGENTCMD_HOME "
                                         "to another one"});
     return;

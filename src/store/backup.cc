@@ -72,6 +72,12 @@ Result<void> check_destination(const BackupOptions& options) {
     return fail(ErrorCode::already_exists,
                 fmt::format("{} exists already: choose another name", destination.native()));
   }
+  if (!fs::is_directory(destination.parent_path(), error)) {
+    return fail(ErrorCode::not_found,
+                fmt::format("there is no folder {} to make the backup in: make it first, or choose "
+                            "another place",
+                            destination.parent_path().native()));
+  }
   if (is_within(destination, options.home.root)) {
     return fail(ErrorCode::invalid_argument,
                 fmt::format("{} is within the home itself: choose a place outside of {}",

@@ -46,8 +46,10 @@ constexpr std::array ways_out{
     WayOut{SQLITE_READONLY, "make the folder and the file writable for you"},
     WayOut{SQLITE_PERM, "make the folder and the file writable for you"},
     WayOut{SQLITE_CANTOPEN, "make the folder and the file readable and writable for you"},
-    WayOut{SQLITE_IOERR, "the disk refuses or is full; nothing of this was written"},
-    WayOut{SQLITE_FULL, "free some space and run the command again; nothing recorded is lost"},
+    WayOut{SQLITE_IOERR,
+           "the disk is full or refuses, and even to read a home some room is needed: free some "
+           "space, then try again; nothing recorded is lost"},
+    WayOut{SQLITE_FULL, "free some space, then try again; nothing recorded is lost"},
     WayOut{SQLITE_CORRUPT,
            "the file is damaged: agentcmd doctor says what is left of it, agentcmd restore puts a "
            "backup "
@@ -60,6 +62,14 @@ std::string_view way_out(int result) {
     if (row.result == result) return row.text;
   }
   return "try again";
+}
+
+// Without the name of the library's own function in front.
+std::string said_by(const soci::soci_error& error) {
+  auto text = error.get_error_message();
+  const auto end = text.find(": ");
+  if (text.starts_with("sqlite3_") && end != std::string::npos) text.erase(0, end + 2);
+  return text;
 }
 
 }  // namespace
@@ -155,10 +165,10 @@ void rethrow_as_fault(std::string_view doing, const std::filesystem::path& file)
     throw;
   } catch (const soci::sqlite3_soci_error& error) {
     constexpr int primary_code = 0xff;
-    throw Fault(fmt::format("{} {}: {} ({}, {})", doing, file.native(), error.get_error_message(),
+    throw Fault(fmt::format("{} {}: {} ({}, {})", doing, file.native(), said_by(error),
                             way_out(error.result() & primary_code), use_other_home));
   } catch (const soci::soci_error& error) {
-    throw Fault(fmt::format("{} {}: {}", doing, file.native(), error.get_error_message()));
+    throw Fault(fmt::format("{} {}: {}", doing, file.native(), said_by(error)));
   }
 }
 

@@ -17,10 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void refuse(const fs::path& folder, std::string_view why) {
-  throw Fault(
-      fmt::format("agentcmd keeps its data in {}, but {}. Set AGENTCMD_HOME to a folder "
-                  "that you can write to",
-                  folder.native(), why));
+  throw Fault(fmt::format(
+      "agentcmd keeps its data in {}, which cannot be used: {}. Set AGENTCMD_HOME to a folder "
+      "that you can write to. Of this one, agentcmd doctor and backup can still be had",
+      folder.native(), why));
 }
 
 // Also the parents, which keep the user's own permissions.
@@ -29,7 +29,7 @@ void make_folder(const fs::path& folder) {
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), failed);
   if (failed) refuse(folder, failed.message());
   if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) refuse(folder, std::strerror(errno));
-  if (!fs::is_directory(folder, failed)) refuse(folder, "it is not a folder");
+  if (!fs::is_directory(folder, failed)) refuse(folder, "it is no folder");
 }
 
 }  // namespace

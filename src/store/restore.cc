@@ -158,6 +158,16 @@ auto in_use(const Home& home, const std::string& users) {
                           home.root.native(), users));
 }
 
+// Whether a backup that is sound may take the place of the home.
+Result<void> check_home(const RestoreOptions& options, const Home& home) {
+  if (auto users = options.users(home); !users.empty()) return in_use(home, users);
+  if (!has_content(home.root) || options.force) return {};
+  return fail(ErrorCode::failed_precondition,
+              fmt::format("{} is not empty: --force puts the backup in its place and keeps what "
+                          "is there beside it, --home names another folder",
+                          home.root.native()));
+}
+
 // Users are asked for again when nobody can find the former home under its name any more.
 Result<void> put_in_place(const RestoreOptions& options, const Home& home, Staging& staging,
                           Time now, RestoreReport& report) {
@@ -188,15 +198,9 @@ Result<RestoreReport> restore(const RestoreOptions& options, Time now) {
   // A link to the home stays one.
   const Home home{fs::exists(options.home.root) ? fs::canonical(options.home.root)
                                                 : fs::absolute(options.home.root)};
-  if (!options.check_only) {
-    if (auto users = options.users(home); !users.empty()) return in_use(home, users);
-    if (has_content(home.root) && !options.force) {
-      return fail(
-          ErrorCode::failed_precondition,
-          fmt::format("{} is not empty: --force puts the backup in its place and keeps what "
-                      "is there beside it, --home names another folder",
-                      home.root.native()));
-    }
+  if (!fs::exists(options.source, error)) {
+    return fail(ErrorCode::not_found,
+                fmt::format("there is no backup {}", options.source.native()));
   }
   fs::create_directories(home.root.parent_path());
   Staging staging(home.root.native() + ".restoring");
@@ -213,6 +217,7 @@ Result<RestoreReport> restore(const RestoreOptions& options, Time now) {
   auto sound = check_database(staging.path() / "database.db", *manifest, report);
   if (!sound) return tl::unexpected(sound.error());
   if (options.check_only) return report;
+  if (auto free = check_home(options, home); !free) return tl::unexpected(free.error());
   fs::remove(staging.path() / "manifest.json");
   prepare({staging.path()});
   keep_own(home, staging.path(), report);

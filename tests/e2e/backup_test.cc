@@ -152,6 +152,24 @@ TEST_F(BackupE2eTest, RestoreRefusesAHomeInUseAndOneWithContent) {
   EXPECT_EQ(parse_trusted(in(former, {"runs", "list", "--json"}).out, "runs").size(), 2U);
 }
 
+TEST_F(BackupE2eTest, ABackupNeedsAFolderToBeMadeIn) {
+  run_once();
+  const auto refused = sandbox.agentcmd({"backup", sandbox.root / "missing" / "b.tar"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(refused.err.contains("there is no folder")) << refused.err;
+}
+
+TEST_F(BackupE2eTest, ABackupThatIsNoneIsSaidBeforeAnythingOfTheHome) {
+  run_once();
+  sandbox.write("text", "no backup");
+  for (const auto& source : {sandbox.project / "text", sandbox.root / "missing.tar"}) {
+    const auto refused = sandbox.agentcmd({"restore", source});
+    EXPECT_EQ(refused.code, 2) << refused.err;
+    EXPECT_TRUE(refused.err.contains(source.filename().string())) << refused.err;
+    EXPECT_FALSE(refused.err.contains("--force")) << refused.err;
+  }
+}
+
 TEST_F(BackupE2eTest, ADamagedBackupIsRefusedAndNothingIsTouched) {
   run_once();
   ASSERT_EQ(sandbox.agentcmd({"backup", backup}).code, 0);
