@@ -156,14 +156,14 @@ int run_command(cli::Output& output, cli::Parsed parsed, const std::vector<std::
   return exit_code;
 }
 
-// The exit code of a command that could not say all that it had to say. Executing a run keeps its
-// own: what became of the run is the more important news.
-int after_output(cli::Output& output, int exit_code, bool executes) {
+// The exit code of a command that could not say all that it had to say: nobody may take what there
+// is of it for the whole. A run has gone on to its end all the same.
+int after_output(cli::Output& output, int exit_code) {
   output.flush();
   if (output.write_error() == 0) return exit_code;
   output.complain(fmt::format("not everything could be written to stdout: {}",
                               std::strerror(output.write_error())));
-  return exit_code == 0 && !executes ? failed : exit_code;
+  return exit_code == 0 ? failed : exit_code;
 }
 
 int run(const std::vector<std::string>& words) {
@@ -172,14 +172,13 @@ int run(const std::vector<std::string>& words) {
   if (const auto* refused = std::get_if<cli::Refused>(&parsed)) {
     output.out(refused->out);
     output.err(refused->err);
-    return after_output(output, refused->exit_code, false);
+    return after_output(output, refused->exit_code);
   }
   auto& accepted = std::get<cli::Parsed>(parsed);
-  const bool executes = executes_run(accepted.command);
   const bool json = wants_json(accepted.command);
   try {
     const int exit_code = run_command(output, std::move(accepted), words);
-    return after_output(output, exit_code, executes);
+    return after_output(output, exit_code);
   } catch (...) {
     cli::report(output, std::current_exception(), json);
     output.flush();

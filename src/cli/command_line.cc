@@ -101,6 +101,13 @@ class CommandLine {
   void add_run() {
     auto* sub = app_.add_subcommand("run", "Run a workflow to its end");
     auto v = command<RunCommand>(sub);
+    sub->footer(
+        "Exits with 0: completed, 1: failed or cancelled, 2: nothing was started, 4: an approval "
+        "is "
+        "left to\nwait for, 5: paused, 130: cancelled by Ctrl-C. Ctrl-C cancels with clean-up; a "
+        "second one leaves the run\nas it is, to be resumed. Where the terminal is closed "
+        "(SIGHUP), "
+        "the run goes on in the background;\nagentcmd runs shows it, and runs logs -f follows it.");
     sub->add_option("DEFINITION", v->definition, "Id of a definition, or path of its file")
         ->required();
     project_option(sub, v->project, "The project (default: the nearest parent with .agent)");

@@ -78,6 +78,11 @@ class Execution {
     co_await tasks_.join();
     if (fault_ && !is_left()) {
       view_.close();
+      services_.output.err(
+          fmt::format("The run could not go on and stays as it is. When the cause is gone: "
+                      "agentcmd runs resume "
+                      "{}\n",
+                      run_.text));
       std::rethrow_exception(fault_);
     }
     if (leaving_ != 0) co_return left();

@@ -249,8 +249,10 @@ std::string Progress::step_ended(const history::StepKey& key, Time at, Sign sign
   const auto& ended = step(key);
   auto line = fmt::format("{}{} {}", indent(ended.phase), style_.paint(tint, style_.sign(sign)),
                           printable(ended.name));
-  const auto took = at - ended.started;
-  line += "  " + style_.paint(Tint::dim, format_duration(std::max(took, Milliseconds(0))));
+  if (ended.started) {
+    const auto took = std::max(at - *ended.started, Milliseconds(0));
+    line += "  " + style_.paint(Tint::dim, format_duration(took));
+  }
   if (!more.empty()) line += "  " + style_.paint(tint, more);
   return line;
 }
@@ -315,7 +317,7 @@ std::string Progress::status(Time now, std::size_t frame) const {
   std::vector<std::string> words;
   for (const auto& key : running_) {
     const auto& one = steps_.at(key);
-    const auto for_so_long = std::max(now - one.started, Milliseconds(0));
+    const auto for_so_long = std::max(now - one.started.value_or(now), Milliseconds(0));
     auto word = fmt::format("{} {}", printable(one.name), format_duration(for_so_long));
     if (!one.progress.empty()) word += " " + one.progress;
     words.push_back(std::move(word));

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,8 +43,8 @@ class Progress {
     std::string type;
     std::string name;
     std::string phase;
-    Time started;
-    std::string progress;  // what it said last
+    std::optional<Time> started;  // none: its result was taken over, or it never began
+    std::string progress;         // what it said last
     bool running = false;
   };
 

@@ -159,6 +159,14 @@ TEST(Progress, RememberedEventsGiveNamesButNoLines) {
             Lines{"  ✓ run-tests  1.5 s"});
 }
 
+TEST(Progress, AResultThatWasTakenOverTookNoTime) {
+  Progress progress({});
+  progress.on_event(at(0, scheduled()));
+  const history::StepCompleted known{
+      .key = key(), .success = true, .output = {"{}"}, .imported = true};
+  EXPECT_EQ(progress.on_event(at(1'790'000'000'000, known)), Lines{"  ✓ run-tests"});
+}
+
 TEST(Progress, LogLinesAreMarkedByLevel) {
   Progress progress({});
   EXPECT_EQ(progress.on_event(at(0, history::Logged{"info", "", "hello\nthere"})),

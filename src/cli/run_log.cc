@@ -50,9 +50,7 @@ void RunLog::add(std::span<const history::Event> events) {
     } else if (const auto* key = ended_step(event.detail)) {
       ended(*key);
     }
-    const bool pauses = std::holds_alternative<history::RunPaused>(event.detail);
-    const bool resumes = std::holds_alternative<history::RunResumed>(event.detail);
-    over_ = history::is_end(event.detail) || pauses || (over_ && !resumes);
+    over_ = over_ || history::is_end(event.detail);
   }
 }
 
@@ -66,7 +64,7 @@ void RunLog::finish() {
 }
 
 bool RunLog::is_wanted(const std::string& key) const {
-  return step_.empty() || key == step_ || key.ends_with("/" + step_);
+  return step_.empty() || names_step(step_, key);
 }
 
 void RunLog::scheduled(const history::StepScheduled& step) {
@@ -147,6 +145,11 @@ void RunLog::read(const std::string& key, const Attempt& attempt, Spool& spool) 
     spool.partial.erase(0, begin);
   }
   close(fd);
+}
+
+bool names_step(std::string_view named, std::string_view key) {
+  if (!key.ends_with(named)) return false;
+  return key.size() == named.size() || key[key.size() - named.size() - 1] == '/';
 }
 
 fs::path logs_folder(const fs::path& project, const history::RunId& run) {

@@ -12,6 +12,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace agentcmd::cli {
@@ -42,7 +43,7 @@ class RunLog {
   void finish();
 
   std::uint64_t last_seq() const { return last_seq_; }
-  // Whether the events say that nothing more comes: the run ended or paused.
+  // Whether the events say that nothing more comes: the run has ended.
   bool is_over() const { return over_; }
 
  private:
@@ -76,6 +77,9 @@ class RunLog {
   std::map<std::string, const agents::Adapter*> agents_;  // of agent steps, by key
   std::map<std::string, Attempt> running_;                // by key
 };
+
+// Whether `named`, as it is typed, is this key or the end of it behind a '/'.
+bool names_step(std::string_view named, std::string_view key);
 
 // Where the spool files of a run lie.
 std::filesystem::path logs_folder(const std::filesystem::path& project, const history::RunId& run);

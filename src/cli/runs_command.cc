@@ -2,6 +2,7 @@
 
 #include "base/duration.h"
 #include "base/text.h"
+#include "cli/answered_gates.h"
 #include "cli/dispatch.h"
 #include "cli/exit_code.h"
 #include "cli/interrupted.h"
@@ -234,6 +235,10 @@ Task<int> show_run(Services& services, RunsShowCommand command) {
   const auto forks = co_await store.catalog().forks(run->id);
   RunFacts facts;
   for (const auto& event : co_await store.log().read(run->id, 0)) facts.apply(event);
+  for (const auto& [key, by] : co_await answered_gates(store.requests(), run->id)) {
+    const auto gate = facts.waiting.gates.find(key);
+    if (gate != facts.waiting.gates.end()) gate->second.answered_by = by;
+  }
   if (command.json) {
     auto document = run_document(*run, is_interrupted(services, *run), steps, forks, facts);
     document["children"] = to_json(children);

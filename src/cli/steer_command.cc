@@ -1,6 +1,7 @@
 // approve, deny, runs pause: what is asked of a run that another process executes.
 
 #include "base/text.h"
+#include "cli/answered_gates.h"
 #include "cli/ask_driver.h"
 #include "cli/dispatch.h"
 #include "cli/exit_code.h"
@@ -33,17 +34,14 @@ Task<Waiting> waiting_of(Services& services, history::RunId run) {
 // An answer that nobody has carried out yet.
 Task<Result<void>> refuse_second_answer(Services& services, history::RunId run,
                                         history::StepKey gate) {
-  for (const auto& request : co_await services.store().requests().pending(run)) {
-    if (request.kind != "gate") continue;
-    const auto data = parse_trusted(request.data.text, "a request");
-    if (string_or(data, "key") != gate.text) continue;
-    co_return fail(
-        ErrorCode::failed_precondition,
-        fmt::format("approval '{}' was answered by {} already, and no process has taken the answer "
-                    "yet. Go on with: agentcmd runs resume {}",
-                    gate.text, string_or(data, "by"), run.text));
-  }
-  co_return Result<void>();
+  const auto answered = co_await answered_gates(services.store().requests(), run);
+  const auto by = answered.find(gate);
+  if (by == answered.end()) co_return Result<void>();
+  co_return fail(
+      ErrorCode::failed_precondition,
+      fmt::format("approval '{}' was answered by {} already, and no process has taken the answer "
+                  "yet. Go on with: agentcmd runs resume {}",
+                  gate.text, by->second, run.text));
 }
 
 // The answer that counts: another one, or the gate's end of time, may have come first.
@@ -100,6 +98,11 @@ void say_unless_carried_out(Services& services, Asked asked, const history::RunI
 }  // namespace
 
 Task<int> answer_gate(Services& services, AnswerCommand command) {
+  if (!command.approve && command.option) {
+    co_return refuse(services, {ErrorCode::invalid_argument,
+                                "deny takes no --option: a denial chooses none of them. Say why "
+                                "with --reason, or use agentcmd approve"});
+  }
   const auto run = co_await services.store().catalog().find_run(command.run);
   if (!run) co_return refuse(services, run.error());
   if (store::is_terminal(run->status)) co_return refuse(services, has_ended(*run));

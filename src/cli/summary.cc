@@ -75,6 +75,7 @@ std::string failure_text(const Ending& ending, const RunFacts& facts) {
 void add_waiting(Lines& lines, const history::RunId& run, const Waiting& waiting) {
   for (const auto& line : waiting.lines()) lines.add("waits for", line);
   for (const auto& [key, gate] : waiting.gates) {
+    if (!gate.answered_by.empty()) continue;  // `runs resume`, which is named last, goes on
     lines.add("about", gate.body);
     if (gate.options.size() > 1) lines.add("options", join(gate.options, ", "));
     lines.add("approve", approve_command(run, gate));

@@ -21,6 +21,7 @@ OpenGate gate_of(const history::GateOpened& opened) {
       .body = said ? string_or(*said, "body") : std::string(),
       .options = {},
       .until = until_of(opened.timeout_at),
+      .answered_by = {},
   };
   if (!said) return gate;
   const auto options = said->find("options");
@@ -93,7 +94,10 @@ std::vector<std::string> Waiting::lines() const {
   std::vector<std::string> lines;
   for (const auto& [key, gate] : gates) {
     lines.push_back(
-        fmt::format("approval '{}': {}{}", gate.name, gate.title, until_text(gate.until)));
+        gate.answered_by.empty()
+            ? fmt::format("approval '{}': {}{}", gate.name, gate.title, until_text(gate.until))
+            : fmt::format("approval '{}': answered by {}; a process has yet to take the answer",
+                          gate.name, gate.answered_by));
   }
   for (const auto& [key, wait] : waits) {
     lines.push_back(
@@ -114,6 +118,7 @@ Json Waiting::to_json() const {
                    {"title", gate.title},
                    {"body", gate.body.empty() ? Json() : Json(gate.body)},
                    {"options", gate.options},
+                   {"answered_by", gate.answered_by.empty() ? Json() : Json(gate.answered_by)},
                    {"until", until_json(gate.until)}});
   }
   for (const auto& [key, wait] : waits) {

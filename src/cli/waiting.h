@@ -19,6 +19,7 @@ struct OpenGate {
   std::string body;
   std::vector<std::string> options;
   std::optional<Time> until;
+  std::string answered_by;  // somebody whose answer no process has taken yet; not in the history
   bool operator==(const OpenGate&) const = default;
 };
 

@@ -1,6 +1,7 @@
 // runs why: what a run waits for, in words.
 
 #include "base/text.h"
+#include "cli/answered_gates.h"
 #include "cli/dispatch.h"
 #include "cli/text_width.h"
 #include "engine/why.h"
@@ -61,6 +62,7 @@ Task<int> explain_run(Services& services, RunsWhyCommand command) {
     facts.run_place =
         co_await runtime::place_in_queue(services.store(), services.home, services.limits, run->id);
   }
+  facts.answered = co_await answered_gates(services.store().requests(), run->id);
   const auto why = engine::why(engine::state_of(events), facts);
   if (command.json) {
     services.output.out(to_pretty_text(document_of(*run, facts, why)) + "\n");

@@ -143,8 +143,9 @@ class Explainer {
   }
 
   void lost_step(const StepKey& key, const OpenStep& step, const std::string& name) {
-    const auto again = state_.paused ? "it begins again when the run is resumed"
-                                     : "its next attempt is about to begin";
+    const auto* again = step.lost_policy == "probe" ? "its probe is asked whether it happened"
+                        : state_.paused             ? "it begins again when the run is resumed"
+                                                    : "its next attempt is about to begin";
     add("lost", key, fmt::format("{} was lost in attempt {}; {}", name, step.attempt, again));
   }
 
@@ -199,7 +200,19 @@ class Explainer {
     expect(key, "the time-out of the wait", wait.timeout_at);
   }
 
+  void answered_gate(const StepKey& key, const std::string& by) {
+    const auto next = facts_.driven ? "the process that drives the run has not taken it yet"
+                                    : "no process drives the run to take it";
+    auto& waits = add("gate", key,
+                      fmt::format("Gate '{}' is answered already, by {}; {}", key.text, by, next));
+    if (!facts_.driven) waits.commands.push_back(runs_command("resume"));
+  }
+
   void open_gate(const StepKey& key, const OpenGate& gate) {
+    if (const auto by = facts_.answered.find(key); by != facts_.answered.end()) {
+      answered_gate(key, by->second);
+      return;
+    }
     const auto said = parse_trusted(gate.gate.text, "gate");
     auto& waits = add("gate", key,
                       fmt::format("Gate '{}' waits for an answer to: {}{}", key.text,

@@ -29,6 +29,8 @@ struct WhyFacts {
   std::string driver;                             // who: "process 4711"
   std::optional<QueuePlace> run_place;            // of a run that may not begin yet
   std::map<history::StepKey, QueuePlace> queued;  // of steps
+  // Gates whose answer is waiting for a driver to take it: by whom.
+  std::map<history::StepKey, std::string> answered;
   // Steps that the driver is at work on, or will begin; only the driver itself knows.
   std::optional<std::set<history::StepKey>> held;
 };

@@ -182,6 +182,16 @@ TEST_F(WhyTest, WhatWasDueLongAgoIsStuckAndAPausedRunIsNot) {
   EXPECT_EQ(stuck_from(state, start), std::nullopt);
 }
 
+TEST_F(WhyTest, AnAnswerThatNobodyHasTakenIsTakenByWhoResumesTheRun) {
+  add(GateOpened{.key = {"ship"}, .name = "ship", .gate = {R"({"title":"Ship it?"})"}});
+  facts.driven = false;
+  facts.answered[{"ship"}] = "ada";
+  const auto waits = why(state, facts).waits.back();
+  EXPECT_TRUE(waits.text.contains("answered already, by ada")) << waits.text;
+  ASSERT_EQ(waits.commands.size(), 1U);
+  EXPECT_TRUE(waits.commands[0].starts_with("agentcmd runs resume"));
+}
+
 TEST_F(WhyTest, AnOpenStepThatItsDriverDoesNothingForIsStuck) {
   add_step("build", "cli", true);
   facts.held.emplace();

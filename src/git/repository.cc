@@ -106,7 +106,8 @@ Task<Result<process::CommandResult>> run_git(Repository repository, std::vector<
   }
   process::CommandSpec spec;
   // Automatic maintenance goes to the background and would outlive its caller.
-  spec.argv = {"git", "--no-pager", "-c", "gc.auto=0", "-c", "maintenance.auto=false"};
+  spec.argv = {"git", "--no-pager",          "-c", "gc.auto=0", "-c", "maintenance.auto=false",
+               "-c",  "core.quotePath=false"};  // names as they are
   spec.argv.insert(spec.argv.end(), args.begin(), args.end());
   spec.cwd = repository.path;
   spec.env = clean_environment();

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <limits>
 
 namespace agentcmd::projects {
 namespace {
@@ -32,6 +33,12 @@ Result<Json> to_number(const Pair& pair, bool whole) {
   std::int64_t integer = 0;
   auto read = std::from_chars(pair.text.data(), end, integer);
   if (read.ec == std::errc() && read.ptr == end) return Json(integer);
+  if (read.ec == std::errc::result_out_of_range && read.ptr == end && whole) {
+    return fail(ErrorCode::invalid_argument,
+                fmt::format("args.{}: {} is too large: whole numbers go from {} to {}", pair.key,
+                            pair.text, std::numeric_limits<std::int64_t>::min(),
+                            std::numeric_limits<std::int64_t>::max()));
+  }
   double number = 0;
   read = std::from_chars(pair.text.data(), end, number);
   const bool is_number = read.ec == std::errc() && read.ptr == end && std::isfinite(number);

@@ -8,7 +8,9 @@
 #include "projects/suggestion.h"
 #include "script/worker_client.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
@@ -385,26 +387,68 @@ Task<Result<Definition>> resolve_id(Loader loader, fs::path project, std::string
 
 }  // namespace
 
-std::vector<fs::path> definition_files(const fs::path& project) {
-  std::vector<fs::path> files;
+namespace {
+
+// What lies where definitions do, and cannot be looked at: the user believes that it is one.
+struct Unseen {
+  fs::path path;
+  std::string why;
+};
+
+// Calls back for each definition file, and for each name that leads nowhere.
+template <typename File, typename Unread>
+void walk_definitions(const fs::path& project, File on_file, Unread on_unseen) {
   std::error_code error;
   const auto options = fs::directory_options::skip_permission_denied;
   fs::recursive_directory_iterator walk(project / definitions_folder(), options, error);
   for (const fs::recursive_directory_iterator end; !error && walk != end; walk.increment(error)) {
-    std::error_code ignored;
-    if (walk->is_directory(ignored)) {
-      if (is_skipped_folder(walk->path())) walk.disable_recursion_pending();
-    } else if (walk->is_regular_file(ignored) && is_definition_name(walk->path())) {
-      files.push_back(walk->path());
+    std::error_code failed;
+    const auto& path = walk->path();
+    if (walk->is_directory(failed)) {
+      if (is_skipped_folder(path)) {
+        walk.disable_recursion_pending();
+      } else if (faccessat(AT_FDCWD, path.c_str(), R_OK | X_OK, AT_EACCESS) != 0) {
+        on_unseen({path, "the folder cannot be read; definitions in it are not seen"});
+      }
+    } else if (!is_definition_name(path)) {
+      continue;
+    } else if (walk->is_regular_file(failed)) {
+      on_file(path);
+    } else if (walk->is_symlink(failed)) {
+      on_unseen({path, fmt::format("the link leads to '{}', where no file is",
+                                   fs::read_symlink(path, failed).string())});
     }
   }
+}
+
+std::vector<Definition> unseen_in(const fs::path& project) {
+  std::vector<Definition> unseen;
+  walk_definitions(
+      project, [](const fs::path&) {},
+      [&](const Unseen& one) {
+        const auto file = shown_path(project, one.path);
+        unseen.push_back({.file = file, .error = fmt::format("{}: {}", file, one.why)});
+      });
+  return unseen;
+}
+
+}  // namespace
+
+std::vector<fs::path> definition_files(const fs::path& project) {
+  std::vector<fs::path> files;
+  walk_definitions(
+      project, [&](const fs::path& file) { files.push_back(file); }, [](const Unseen&) {});
   std::ranges::sort(files);
   return files;
 }
 
 Task<std::vector<Definition>> load_definitions(Loader loader, fs::path project, Findings findings) {
   auto files = definition_files(project);
-  co_return co_await load(std::move(loader), std::move(project), std::move(files), findings);
+  auto unseen = unseen_in(project);
+  auto all = co_await load(std::move(loader), std::move(project), std::move(files), findings);
+  std::ranges::move(unseen, std::back_inserter(all));
+  std::ranges::sort(all, {}, &Definition::file);
+  co_return all;
 }
 
 Task<Result<script::WorkflowInfo>> describe_bundle(Loader loader, script::Bundle bundle) {

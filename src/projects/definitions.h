@@ -40,7 +40,8 @@ enum class Findings { no, yes };
 // declaration files (.d.ts), hidden folders and node_modules. Absolute paths.
 std::vector<std::filesystem::path> definition_files(const std::filesystem::path& project);
 
-// All of them, in that order.
+// All of them, in that order; and with their errors, links that lead nowhere and folders that
+// cannot be read.
 Task<std::vector<Definition>> load_definitions(Loader loader, std::filesystem::path project,
                                                Findings findings);
 

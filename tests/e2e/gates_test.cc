@@ -110,6 +110,46 @@ TEST_F(GatesTest, AnAnswerIsKeptUntilTheRunGoesOn) {
   EXPECT_TRUE(fs::exists(sandbox.project / "after"));
 }
 
+TEST_F(GatesTest, AnAnswerThatNobodyHasTakenYetIsShownAndHowTheRunGoesOn) {
+  const auto id = left_waiting();
+  ASSERT_EQ(sandbox.agentcmd({"approve", id}).code, 0);
+  const auto why = sandbox.agentcmd({"runs", "why", id});
+  EXPECT_TRUE(why.out.contains("is answered already, by " + user())) << why.out;
+  EXPECT_TRUE(why.out.contains("agentcmd runs resume " + id)) << why.out;
+  EXPECT_FALSE(why.out.contains("agentcmd approve")) << why.out;
+  const auto show = sandbox.agentcmd({"runs", "show", id});
+  EXPECT_TRUE(show.out.contains("answered by " + user())) << show.out;
+  EXPECT_FALSE(show.out.contains("agentcmd approve")) << show.out;
+  EXPECT_EQ(sandbox.run(id)["waiting"][0]["answered_by"], user());
+}
+
+TEST_F(GatesTest, WhoFollowsTheLogsIsToldOfAPauseAndFollowsOnUntilTheEnd) {
+  sandbox.define("held.ts", R"(
+export default defineWorkflow({ id: "held" }, async ({ step }) => {
+  await step.cli("hold", { command: "touch begun; until [ -e go ]; do sleep 0.02; done" });
+  await step.cli("later", { command: "echo said later" });
+});)");
+  auto running = sandbox.start({"run", "held", "--json"});
+  wait_until([&] { return fs::exists(sandbox.project / "begun"); }, "the step has begun");
+  const auto id = only_run();
+  ASSERT_EQ(sandbox.agentcmd({"runs", "pause", id}).code, 0);
+  sandbox.write("go", "");
+  ASSERT_EQ(running->wait().code, 5);
+  auto logs = sandbox.start({"runs", "logs", id, "--follow", "--json"});
+  wait_until([&] { return logs->errors().contains("is paused"); }, "the pause is said");
+  ASSERT_EQ(sandbox.agentcmd({"runs", "resume", id}).code, 0);
+  const auto followed = logs->wait();
+  EXPECT_EQ(followed.code, 0) << followed.err;
+  EXPECT_TRUE(followed.out.contains("said later")) << followed.out;
+}
+
+TEST_F(GatesTest, ADenialTakesNoOption) {
+  const auto id = left_waiting();
+  const auto refused = sandbox.agentcmd({"deny", id, "--option", "x"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(refused.err.contains("--reason")) << refused.err;
+}
+
 TEST_F(GatesTest, AnotherProcessAnswersARunThatWaits) {
   auto running = sandbox.start({"run", "gated", "--json", "--on-pause", "wait"});
   running->line_with("Waiting for approval");
