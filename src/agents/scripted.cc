@@ -111,8 +111,15 @@ Result<ScriptFile> read_script(const AgentRequest& request) {
 
 }  // namespace
 
-Result<Json> choose_actions(std::string_view script, std::string_view source,
-                            const std::string& step, const std::string& prompt) {
+namespace {
+
+// So that its prompt is looked at for any step.
+Json without_step(Json rule) {
+  if (rule.contains("match")) rule["match"].erase("step");
+  return rule;
+}
+
+Result<Json> rules_of(std::string_view script, std::string_view source) {
   auto rules = parse_json(script, source);
   if (!rules) return tl::unexpected(rules.error());
   if (!rules->is_array()) {
@@ -122,6 +129,25 @@ Result<Json> choose_actions(std::string_view script, std::string_view source,
     auto checked = check_rule(source, number, (*rules)[number]);
     if (!checked) return tl::unexpected(checked.error());
   }
+  return rules;
+}
+
+}  // namespace
+
+Result<void> check_script(std::string_view script, std::string_view source) {
+  const auto rules = rules_of(script, source);
+  if (!rules) return tl::unexpected(rules.error());
+  for (std::size_t number = 0; number < rules->size(); ++number) {
+    const auto usable = matches(source, number, without_step((*rules)[number]), {}, {});
+    if (!usable) return tl::unexpected(usable.error());
+  }
+  return {};
+}
+
+Result<Json> choose_actions(std::string_view script, std::string_view source,
+                            const std::string& step, const std::string& prompt) {
+  const auto rules = rules_of(script, source);
+  if (!rules) return tl::unexpected(rules.error());
   for (std::size_t number = 0; number < rules->size(); ++number) {
     const auto& rule = (*rules)[number];
     const auto matched = matches(source, number, rule, step, prompt);

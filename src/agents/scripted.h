@@ -25,4 +25,7 @@ bool scripted_session_exists(const AgentRequest& request);
 Result<Json> choose_actions(std::string_view script, std::string_view source,
                             const std::string& step, const std::string& prompt);
 
+// Whether choose_actions() could play it.
+Result<void> check_script(std::string_view script, std::string_view source);
+
 }  // namespace agentcmd::agents

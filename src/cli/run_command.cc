@@ -1,5 +1,7 @@
 // run, runs resume, runs cancel: the commands that execute.
 
+#include "agents/scripted.h"
+#include "async/blocking.h"
 #include "async/deadline.h"
 #include "base/fault.h"
 #include "base/limits.h"
@@ -19,11 +21,14 @@
 #include "projects/definitions.h"
 #include "projects/flow_config.h"
 #include "projects/project.h"
+#include "workspace/workspace.h"
 
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <exception>
+#include <fstream>
+#include <iterator>
 #include <system_error>
 #include <variant>
 
@@ -110,6 +115,27 @@ Result<std::optional<std::string>> args_text(const std::optional<std::string>& t
 
 namespace {
 
+Result<std::string> text_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string text(std::istreambuf_iterator<char>(in), {});
+  if (in.is_open() && !in.bad()) return text;
+  return fail(ErrorCode::not_found, fmt::format("--agents: {} cannot be read", file.string()));
+}
+
+// What can be known of the place to work in before there is a run: a run would only begin to fail.
+Task<Result<void>> check_place(Services& services, RunCommand command, fs::path project) {
+  const auto mode = workspace::mode_from(command.mode);
+  if (!mode) co_return tl::unexpected(mode.error());
+  workspace::WorkspaceRequest request;
+  request.project = std::move(project);
+  request.run_name = command.name.empty() ? command.definition : command.name;
+  request.mode = *mode;
+  request.branch = command.branch;
+  request.base = command.base;
+  BlockingPool pool(1);
+  co_return co_await workspace::check_workspace(services.executor, pool, std::move(request));
+}
+
 // "scripted:FILE" with the path made absolute.
 Result<std::string> agents_override(const std::string& typed, const fs::path& cwd) {
   constexpr std::string_view scripted = "scripted:";
@@ -122,6 +148,13 @@ Result<std::string> agents_override(const std::string& typed, const fs::path& cw
   std::error_code error;
   if (!fs::is_regular_file(file, error)) {
     return fail(ErrorCode::not_found, fmt::format("--agents: no file '{}'", file.string()));
+  }
+  const auto script = text_of(file);
+  if (!script) return tl::unexpected(script.error());
+  if (auto checked = agents::check_script(*script, file.string()); !checked) {
+    auto unusable = checked.error();
+    unusable.message = "--agents: " + unusable.message;
+    return tl::unexpected(std::move(unusable));
   }
   return std::string(scripted) + fs::canonical(file).string();
 }
@@ -178,6 +211,10 @@ Task<Result<FreshRun>> prepare_run(Services& services, RunCommand command) {
   const auto args = projects::make_arguments(definition->info->args_schema, input);
   if (!args) co_return tl::unexpected(args.error());
 
+  if (const auto place = co_await check_place(services, command, *project); !place) {
+    co_return tl::unexpected(place.error());
+  }
+
   const auto& info = *definition->info;
   auto terms = projects::flow_terms(*project, info.id, info.config, *args);
   if (!terms) co_return tl::unexpected(terms.error());
@@ -216,6 +253,7 @@ Task<store::RunRow> wait_for_end(Services& services, store::RunRow row) {
     auto found = co_await services.store().catalog().find_run(row.id.text);
     if (!found) break;
     row = *std::move(found);
+    if (!runtime::is_driver_alive(services.home, row.driver)) break;  // nothing more will come
   }
   co_return row;
 }

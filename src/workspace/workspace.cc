@@ -239,19 +239,39 @@ Task<Result<BranchPlan>> plan_branch(Site site, WorkspaceRequest request) {
   co_return plan;
 }
 
+namespace {
+
+Task<Result<git::Layout>> layout_for(asio::any_io_executor executor, WorkspaceRequest request) {
+  auto layout = co_await git::find_repository({executor, request.project});
+  if (layout) co_return layout;
+  auto error = layout.error();
+  error.message = fmt::format("mode {} needs a git repository: {}, or use --mode stay",
+                              to_string(request.mode), error.message);
+  co_return tl::unexpected(std::move(error));
+}
+
+}  // namespace
+
+Task<Result<void>> check_workspace(asio::any_io_executor executor, BlockingPool& pool,
+                                   WorkspaceRequest request) {
+  if (auto checked = check_request(request); !checked) co_return tl::unexpected(checked.error());
+  if (request.mode == Mode::stay) co_return Result<void>();
+  const auto layout = co_await layout_for(executor, request);
+  if (!layout) co_return tl::unexpected(layout.error());
+  const Site site{executor, pool, *layout};
+  const auto plan = co_await plan_branch(site, std::move(request));
+  if (!plan) co_return tl::unexpected(plan.error());
+  co_return Result<void>();
+}
+
 Task<Result<Workspace>> setup_workspace(asio::any_io_executor executor, BlockingPool& pool,
                                         WorkspaceRequest request) {
   if (auto checked = check_request(request); !checked) co_return tl::unexpected(checked.error());
   if (request.mode == Mode::stay) {
     co_return co_await setup_stay(executor, pool, std::move(request));
   }
-  auto layout = co_await git::find_repository({executor, request.project});
-  if (!layout) {
-    auto& error = layout.error();
-    error.message = fmt::format("mode {} needs a git repository: {}, or use --mode stay",
-                                to_string(request.mode), error.message);
-    co_return tl::unexpected(std::move(error));
-  }
+  const auto layout = co_await layout_for(executor, request);
+  if (!layout) co_return tl::unexpected(layout.error());
   const auto common_dir = layout->common_dir;
   const auto excluded = co_await pool.run([common_dir] { return exclude_own_files(common_dir); });
   if (!excluded) co_return tl::unexpected(excluded.error());

@@ -84,6 +84,11 @@ std::map<std::string, std::string> workspace_environment(const Workspace& worksp
 Task<Result<Workspace>> setup_workspace(boost::asio::any_io_executor executor, BlockingPool& pool,
                                         WorkspaceRequest request);
 
+// Whether setup_workspace() can begin, as far as that can be known without changing anything: the
+// repository, its first commit, the base, the name of the branch. Errors as there.
+Task<Result<void>> check_workspace(boost::asio::any_io_executor executor, BlockingPool& pool,
+                                   WorkspaceRequest request);
+
 enum class Outcome { completed, failed, cancelled };
 std::string_view to_string(Outcome outcome);
 

@@ -57,6 +57,15 @@ TEST_F(BadInputTest, OutputThatDoesNotFitOnTheDiskIsSaid) {
   expect_clear(finished, 1, "No space left on device");
 }
 
+TEST_F(BadInputTest, ARunWhoseOutputCannotBeWrittenGoesOnAndSaysSo) {
+  define("await step.cli('greet', { command: 'echo hello' });");
+  const auto binary = fs::read_symlink("/proc/self/exe").parent_path() / "agentcmd";
+  const auto finished =
+      sandbox.exec({"sh", "-c", "exec \"$0\" run one --json > /dev/full", binary.string()});
+  expect_clear(finished, 1, "No space left on device");
+  EXPECT_EQ(sandbox.runs().at(0)["status"], "completed");
+}
+
 TEST_F(BadInputTest, ArgumentsThatAreNotJson) {
   define("return 1;");
   expect_clear(sandbox.agentcmd({"run", "one", "--args", "{a:1}"}), 2, "JSON");
@@ -65,13 +74,57 @@ TEST_F(BadInputTest, ArgumentsThatAreNotJson) {
 
 TEST_F(BadInputTest, WorktreeModeNeedsARepository) {
   define("return 1;");
-  expect_clear(sandbox.agentcmd({"run", "one", "--mode", "worktree"}), 1, "git");
+  expect_clear(sandbox.agentcmd({"run", "one", "--mode", "worktree"}), 2, "git");
+  EXPECT_TRUE(sandbox.runs().empty());
 }
 
 TEST_F(BadInputTest, WorktreeModeNeedsACommit) {
   define("return 1;");
   sandbox.exec({"git", "init", "-q", "."});
-  expect_clear(sandbox.agentcmd({"run", "one", "--mode", "worktree"}), 1, "commit");
+  expect_clear(sandbox.agentcmd({"run", "one", "--mode", "worktree"}), 2, "commit");
+  EXPECT_TRUE(sandbox.runs().empty());
+}
+
+TEST_F(BadInputTest, ABaseThatThereIsNotStartsNothing) {
+  define("return 1;");
+  sandbox.make_repository();
+  expect_clear(sandbox.agentcmd({"run", "one", "--mode", "branch", "--base", "nowhere"}), 2,
+               "nowhere");
+  EXPECT_TRUE(sandbox.runs().empty());
+}
+
+TEST_F(BadInputTest, AScriptOfAgentsThatCannotBePlayedStartsNothing) {
+  define("return 1;");
+  sandbox.write("broken.json", "[{");
+  sandbox.write("wrong.json", R"([{"match": {"step": "x", "prompt": "("}, "do": []}])");
+  for (const auto* name : {"broken.json", "wrong.json"}) {
+    expect_clear(sandbox.agentcmd({"run", "one", "--agents", fmt::format("scripted:{}", name)}), 2,
+                 name);
+  }
+  EXPECT_TRUE(sandbox.runs().empty());
+}
+
+TEST_F(BadInputTest, LogsOfAStepThatThereIsNotNameThoseThatThereAre) {
+  define("await step.cli('greet', { command: 'echo hello' });");
+  ASSERT_EQ(sandbox.agentcmd({"run", "one"}).code, 0);
+  const std::string id = sandbox.runs().at(0)["id"];
+  expect_clear(sandbox.agentcmd({"runs", "logs", id, "--step", "nope"}), 2, "greet");
+  expect_clear(sandbox.agentcmd({"runs", "logs", id, "--step", "greet"}), 0, "hello");
+}
+
+TEST_F(BadInputTest, ALinkThatLeadsNowhereIsADefinitionThatCannotBeLoaded) {
+  define("return 1;");
+  fs::create_symlink("/nowhere/two.ts", sandbox.project / ".agent/workflows/definitions/two.ts");
+  expect_clear(sandbox.agentcmd({"definitions", "check"}), 1, "/nowhere/two.ts");
+  expect_clear(sandbox.agentcmd({"definitions", "list"}), 0, "/nowhere/two.ts");
+  EXPECT_EQ(sandbox.agentcmd({"run", "one"}).code, 0);
+}
+
+TEST_F(BadInputTest, AWholeNumberThatIsTooLargeIsSaidToBe) {
+  sandbox.define("one.ts", R"(
+export default defineWorkflow({ id: "one", argsSchema: defineSchema({ type: "object",
+  properties: { n: { type: "integer" } } }) }, async () => {});)");
+  expect_clear(sandbox.agentcmd({"run", "one", "--arg", "n=99999999999999999999"}), 2, "too large");
 }
 
 TEST_F(BadInputTest, DetachedHeadWorksInAWorktree) {
@@ -95,8 +148,9 @@ TEST_F(BadInputTest, ABranchNameThatGitRefuses) {
   for (const auto* name : {"-x", "a..b", "a b"}) {
     const auto finished =
         sandbox.agentcmd({"run", "one", "--mode", "worktree", fmt::format("--branch={}", name)});
-    EXPECT_NE(finished.code, 0) << name;
+    EXPECT_EQ(finished.code, 2) << name;
   }
+  EXPECT_TRUE(sandbox.runs().empty());
 }
 
 TEST_F(BadInputTest, AMissingShellFailsTheStepWithItsName) {
