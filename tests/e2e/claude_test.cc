@@ -15,6 +15,7 @@
 #include <csignal>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 
 namespace agentcmd::test {
 namespace {
@@ -23,8 +24,9 @@ namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 
 std::string contents(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream text;  // no iterator: it would throw where a process ends meanwhile
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 // The CLI that `scripts/deps --agents` has installed.

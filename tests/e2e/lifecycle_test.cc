@@ -195,8 +195,8 @@ TEST_F(LifecycleTest, ASupervisorKilledUnderALiveDriverPausesTheRunInsteadOfFail
   std::ranges::sort(pids);
   const auto supervisor = std::ranges::find_if(pids, [](pid_t pid) {
     std::ifstream file(fmt::format("/proc/{}/cmdline", pid));
-    const std::string line(std::istreambuf_iterator<char>(file), {});
-    return line.contains("agentcmd-supervise");
+    std::string line;  // its arguments, each with a zero behind it
+    return std::getline(file, line) && line.contains("agentcmd-supervise");
   });
   ASSERT_NE(supervisor, pids.end());
   kill(*supervisor, SIGKILL);

@@ -27,9 +27,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Of a process that ends meanwhile, what could be read: an iterator over the file would throw.
 std::string slurp(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
+  std::ostringstream text;
+  text << std::ifstream(file, std::ios::binary).rdbuf();
+  return text.str();
 }
 
 fs::path make_root() {
