@@ -51,6 +51,12 @@ const Kind* as(const Detail& detail) {
   return std::get_if<Kind>(&detail);
 }
 
+// What a step said before its end. What begins next may depend on it: where the run works.
+bool is_note(const Detail& detail) {
+  return as<history::RunUpdated>(detail) != nullptr || as<history::Logged>(detail) != nullptr ||
+         as<history::Annotated>(detail) != nullptr;
+}
+
 // Says that a turn is under way: what the worker asks for meanwhile may belong to a step that is
 // being recorded.
 struct TurnMark {
@@ -580,13 +586,16 @@ Task<Result<void>> RunActor::take_inbox() {
   const auto pause = std::ranges::find_if(
       details, [](const Detail& detail) { return as<RunPaused>(detail) != nullptr; });
   if (pause == details.end()) co_return co_await turn(std::move(details), {});
+  const auto is_job = [](const Detail& detail) { return engine::is_job(detail); };
+  if (std::ranges::none_of(details.begin(), pause, is_job)) {
+    co_return co_await append_details(std::move(details));
+  }
   Details told;
   Details with_pause;
-  std::partition_copy(details.begin(), pause, std::back_inserter(told),
-                      std::back_inserter(with_pause),
-                      [](const Detail& detail) { return engine::is_job(detail); });
+  std::partition_copy(
+      details.begin(), pause, std::back_inserter(told), std::back_inserter(with_pause),
+      [&is_job](const Detail& detail) { return is_job(detail) || is_note(detail); });
   std::move(pause, details.end(), std::back_inserter(with_pause));
-  if (told.empty()) co_return co_await append_details(std::move(with_pause));
   inbox_ = std::move(with_pause);
   co_return co_await turn(std::move(told), {});
 }

@@ -147,6 +147,8 @@ void RunActor::queue_step(const StepKey& key) {
       granted_.contains(key) || state_.memo.contains(key)) {
     return;
   }
+  // Its attempt was lost just before it was given up: nobody wants another one.
+  if (asked_to_stop_.contains(key)) return post({StepCancelled{key}});
   const auto attempt = found->second.attempt + 1;
   if (found->second.type == finalize_type && !can_finalize()) {
     held_finalize_ = key;
