@@ -646,7 +646,11 @@ bool RunActor::is_current(const Detail& detail) const {
     return event->wait.empty() ? is_unseen(*event) : state_.waits.contains({event->wait});
   }
   if (const auto* gate = as<GateDecided>(detail)) return state_.gates.contains(gate->key);
-  if (as<RunPaused>(detail) != nullptr) return !state_.paused;
+  if (const auto* pause = as<RunPaused>(detail)) {
+    // A run that is being cancelled goes on to its end: somebody's pause would leave it there.
+    const bool over = state_.cancel_requested && pause->reason == "asked";
+    return !state_.paused && !over;
+  }
   if (as<RunCancelRequested>(detail) != nullptr) return !state_.cancel_requested;
   return true;
 }

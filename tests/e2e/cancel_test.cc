@@ -151,6 +151,19 @@ TEST_F(CancelTest, ARunThatWaitsInAPauseIsCancelledWithItsCleanUpAndWithoutDelay
   EXPECT_EQ(sandbox.read("said"), "clean\n");
 }
 
+TEST_F(CancelTest, APauseThatNobodyTookDoesNotKeepACancelledRunFromItsEnd) {
+  define(R"(
+    step.cleanup(() => say("clean"));
+    await step.approve("go", { title: "Go?" });)");
+  ASSERT_EQ(sandbox.agentcmd({"run", "one", "--json"}).code, 4);
+  const std::string id = sandbox.runs()[0]["id"];
+  sandbox.agentcmd({"runs", "pause", id});
+  const auto cancelled = sandbox.agentcmd({"runs", "cancel", id});
+  EXPECT_EQ(cancelled.code, 0) << cancelled.out << cancelled.err;
+  EXPECT_EQ(sandbox.runs()[0]["status"], "cancelled");
+  EXPECT_EQ(sandbox.read("said"), "clean\n");
+}
+
 TEST_F(CancelTest, ARunWhoseCodeCannotGoOnIsCancelledWithoutIt) {
   define(R"(
     await step.cli("hold", { command: "true" });
