@@ -2,14 +2,10 @@
 
 #include "projects/triggers.h"
 
-#include "base/id.h"
 #include "projects/project.h"
+#include "runtime/home_fixture.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
 #include <fstream>
 
@@ -17,7 +13,6 @@ namespace agentcmd::projects {
 namespace {
 
 namespace fs = std::filesystem;
-namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 Time day(int hour, int minute = 0) {
@@ -40,33 +35,14 @@ struct Worker {
   Triggers triggers;
 };
 
-class TriggersTest : public testing::Test {
+class TriggersTest : public runtime::HomeFixture {
  protected:
-  TriggersTest() {
-    root = fs::temp_directory_path() / make_id('t', random);
-    project = root / "project";
-    fs::create_directories(project / definitions_folder());
-    home = {.root = root / "home"};
-    store::prepare(home);
-    store = store::open_store(io.get_executor(), home);
-  }
   ~TriggersTest() override {
     for (auto& worker : workers) {
       wait(worker->triggers.stop());
       wait(worker->driver->stop());
     }
     workers.clear();
-    wait(store->log().stop());
-    store.reset();
-    fs::remove_all(root);
-  }
-
-  template <typename T>
-  T wait(Task<T> task) {
-    auto future = asio::co_spawn(io, std::move(task), asio::use_future);
-    io.restart();
-    while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) io.run_one();
-    return future.get();
   }
 
   Worker& worker() {
@@ -116,13 +92,8 @@ class TriggersTest : public testing::Test {
     return all;
   }
 
-  asio::io_context io;
   SystemRandom random;
   ManualClock clock{day(8)};
-  fs::path root;
-  fs::path project;
-  store::Home home;
-  std::unique_ptr<store::Store> store;
   std::vector<std::unique_ptr<Worker>> workers;
 };
 

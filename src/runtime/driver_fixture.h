@@ -1,31 +1,22 @@
 #pragma once
-// What the tests of drivers share: a home and a project that are gone afterwards, a loop, and
-// drivers with the real store and the real worker.
+// What the tests of drivers share: drivers with the real store and the real worker.
 
 #include "async/task_group.h"
 #include "runtime/driver.h"
+#include "runtime/home_fixture.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 namespace agentcmd::runtime {
-
-namespace fs = std::filesystem;
-namespace asio = boost::asio;
 
 // Collects what was committed.
 class Recorder final : public Observer {
@@ -46,36 +37,8 @@ class Recorder final : public Observer {
   std::vector<history::Event> events;
 };
 
-class DriverFixture : public testing::Test {
+class DriverFixture : public HomeFixture {
  protected:
-  DriverFixture() {
-    auto pattern = (fs::temp_directory_path() / "agentcmd-driver-XXXXXX").string();
-    root = mkdtemp(pattern.data());
-    project = root / "project";
-    fs::create_directories(project / ".agent/workflows/definitions");
-    home = {.root = root / "home"};
-    store::prepare(home);
-    store = store::open_store(io.get_executor(), home);
-  }
-  ~DriverFixture() override {
-    wait(store->log().stop());
-    store.reset();
-    fs::remove_all(root);
-  }
-
-  template <typename T>
-  T wait(Task<T> task) {
-    auto future = asio::co_spawn(io, std::move(task), asio::use_future);
-    io.restart();
-    while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) io.run_one();
-    return future.get();
-  }
-
-  void run_until(const std::function<bool()>& condition) {
-    io.restart();
-    while (!condition()) io.run_one_for(std::chrono::milliseconds(20));
-  }
-
   DriverOptions options(Observer* observer = nullptr) {
     DriverOptions options{.home = home, .libexec = AGENTCMD_TEST_LIBEXEC, .observer = observer};
     options.make_run = [this](fs::path, std::string workflow, JsonText args) {
@@ -176,11 +139,6 @@ class DriverFixture : public testing::Test {
     return wait(driver.create(std::move(run))).value();
   }
 
-  asio::io_context io;
-  fs::path root;
-  fs::path project;
-  store::Home home;
-  std::unique_ptr<store::Store> store;
   SystemClock system_clock;
   Clock* clock = &system_clock;
   SystemRandom random;

@@ -26,9 +26,15 @@ class FamilyTest : public DriverFixture {
     std::ifstream in(project / name);
     return {std::istreambuf_iterator<char>(in), {}};
   }
+  // The driver stops in the midst of the run.
+  void leave(std::unique_ptr<Driver> driver, Drive& drive) {
+    wait(driver->stop());
+    run_until([&] { return drive.driven.has_value(); });
+    wait(drive.tasks.join());
+  }
 };
 
-// Leaves `NAME-started` behind, and goes on when there is `go`.
+// Leaves `child-started` behind, and goes on when there is `go`.
 constexpr auto waits_for_go =
     "await step.cli('wait', { command: 'echo x >> child-started; while [ ! -e go ]; do sleep 0.02; "
     "done' });";
@@ -205,10 +211,7 @@ TEST_F(FamilyTest, AChildIsTakenUpAgainWithItsParent) {
   const auto run = create(*one, "return await step.invoke('c', { workflow: 'child' });");
   auto drive = start(*one, run);
   wait_for_file("child-started");
-  wait(one->stop());
-  run_until([&] { return drive->driven.has_value(); });
-  wait(drive->tasks.join());
-  one.reset();
+  leave(std::move(one), *drive);
   auto two = driver();
   ASSERT_TRUE(wait(two->adopt(run)));
   touch("go");
@@ -225,10 +228,7 @@ TEST_F(FamilyTest, AChildThatEndedWhileNobodyDroveItsParentIsFound) {
   const auto run = create(*one, "return await step.invoke('c', { workflow: 'child' });");
   auto drive = start(*one, run);
   wait_for_file("child-started");
-  wait(one->stop());
-  run_until([&] { return drive->driven.has_value(); });
-  wait(drive->tasks.join());
-  one.reset();
+  leave(std::move(one), *drive);
   touch("go");
   auto two = driver();
   const auto child = children(run).at(0).id;

@@ -1,10 +1,8 @@
 #include "runtime/retention.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
+#include "runtime/home_fixture.h"
+
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -14,35 +12,11 @@
 namespace agentcmd::runtime {
 namespace {
 
-namespace fs = std::filesystem;
-namespace asio = boost::asio;
 using namespace history;
 using namespace std::chrono_literals;
 
-class RuntimeRetentionTest : public testing::Test {
+class RuntimeRetentionTest : public HomeFixture {
  protected:
-  RuntimeRetentionTest() {
-    auto pattern = (fs::temp_directory_path() / "agentcmd-retention-XXXXXX").string();
-    root = mkdtemp(pattern.data());
-    project = root / "project";
-    fs::create_directories(project);
-    home = {.root = root / "home"};
-    store::prepare(home);
-    store = store::open_store(io.get_executor(), home);
-  }
-  ~RuntimeRetentionTest() override {
-    store.reset();
-    fs::remove_all(root);
-  }
-
-  template <typename T>
-  T wait(Task<T> task) {
-    auto future = asio::co_spawn(io, std::move(task), asio::use_future);
-    io.restart();
-    io.run();
-    return future.get();
-  }
-
   void record(const std::string& run, std::vector<Detail> details) {
     std::vector<Event> events;
     for (auto& detail : details) {
@@ -72,12 +46,7 @@ class RuntimeRetentionTest : public testing::Test {
   }
 
   using Ids = std::vector<std::string>;
-  fs::path root;
-  fs::path project;
-  store::Home home;
-  asio::io_context io;
   ManualClock clock{from_millis(1'800'000'000'000)};
-  std::unique_ptr<store::Store> store;
 };
 
 TEST_F(RuntimeRetentionTest, ARunGoesWithItsFilesWhenItIsOldEnough) {

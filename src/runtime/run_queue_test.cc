@@ -1,20 +1,11 @@
 #include "runtime/run_queue.h"
 
+#include "runtime/home_fixture.h"
 #include "runtime/ownership.h"
-
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
 
 namespace agentcmd::runtime {
 namespace {
 
-namespace fs = std::filesystem;
-namespace asio = boost::asio;
 using history::RunId;
 
 class Told final : public Observer {
@@ -49,15 +40,8 @@ struct Process {
   bool gives_up = false;
 };
 
-class RunQueueTest : public testing::Test {
+class RunQueueTest : public HomeFixture {
  protected:
-  RunQueueTest() {
-    auto pattern = (fs::temp_directory_path() / "agentcmd-queue-XXXXXX").string();
-    root = mkdtemp(pattern.data());
-    home = {.root = root / "home"};
-    store::prepare(home);
-    store = store::open_store(io.get_executor(), home);
-  }
   ~RunQueueTest() override {
     for (auto& process : processes) {
       wait(process->queue.stop());
@@ -65,21 +49,6 @@ class RunQueueTest : public testing::Test {
       wait(process->tasks.join());
     }
     processes.clear();
-    wait(store->log().stop());
-    store.reset();
-    fs::remove_all(root);
-  }
-
-  template <typename T>
-  T wait(Task<T> task) {
-    auto future = asio::co_spawn(io, std::move(task), asio::use_future);
-    io.restart();
-    while (future.wait_for(std::chrono::seconds(0)) != std::future_status::ready) io.run_one();
-    return future.get();
-  }
-  void run_until(const std::function<bool()>& condition) {
-    io.restart();
-    while (!condition()) io.run_one_for(std::chrono::milliseconds(20));
   }
 
   Process& process(engine::FlowLimits limits) {
@@ -113,10 +82,6 @@ class RunQueueTest : public testing::Test {
     wait(by.queue.leave({run}));
   }
 
-  asio::io_context io;
-  fs::path root;
-  store::Home home;
-  std::unique_ptr<store::Store> store;
   SystemClock clock;
   SystemRandom random;
   std::vector<std::unique_ptr<Process>> processes;

@@ -6,23 +6,14 @@
 #include "base/limits.h"
 #include "engine/decide.h"
 #include "runtime/driver.h"
+#include "runtime/home_fixture.h"
 #include "runtime/ownership.h"
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/use_future.hpp>
-#include <gtest/gtest.h>
-
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
-#include <functional>
 
 namespace agentcmd::runtime {
 namespace {
 
-namespace fs = std::filesystem;
-namespace asio = boost::asio;
 using namespace history;
 using namespace std::chrono_literals;
 
@@ -35,35 +26,8 @@ class Watcher final : public Observer {
   bool timer_started = false;
 };
 
-class StuckTest : public testing::Test {
+class StuckTest : public HomeFixture {
  protected:
-  StuckTest() {
-    auto pattern = (fs::temp_directory_path() / "agentcmd-stuck-XXXXXX").string();
-    root = mkdtemp(pattern.data());
-    project = root / "project";
-    fs::create_directories(project / ".agent/workflows/definitions");
-    home = {.root = root / "home"};
-    store::prepare(home);
-    store = store::open_store(io.get_executor(), home);
-  }
-  ~StuckTest() override {
-    wait(store->log().stop());
-    store.reset();
-    fs::remove_all(root);
-  }
-
-  template <typename T>
-  T wait(Task<T> task) {
-    auto future = asio::co_spawn(io, std::move(task), asio::use_future);
-    io.restart();
-    while (future.wait_for(0s) != std::future_status::ready) io.run_one();
-    return future.get();
-  }
-  void run_until(const std::function<bool()>& condition) {
-    io.restart();
-    while (!condition()) io.run_one_for(20ms);
-  }
-
   // A run of `driver` whose timer is due at `fire_at`.
   RunId asleep(const std::string& id, const std::string& driver, Time fire_at) {
     std::vector<Detail> details{RunCreated{.definition = "nap", .request = {"{}"}}, RunStarted{},
@@ -78,11 +42,6 @@ class StuckTest : public testing::Test {
     return {id};
   }
 
-  asio::io_context io;
-  fs::path root;
-  fs::path project;
-  store::Home home;
-  std::unique_ptr<store::Store> store;
   ManualClock clock{from_millis(1'700'000'000'000)};
   SystemRandom random;
 };

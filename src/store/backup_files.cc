@@ -4,6 +4,7 @@
 #include "base/fault.h"
 #include "base/limits.h"
 #include "base/sha256.h"
+#include "store/open_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -28,54 +29,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t piece_bytes = 256 * limits::kib;
 constexpr std::string_view manifest_path = "manifest.json";
-
-class OpenFile {
- public:
-  OpenFile(fs::path path, int flags)
-      : path_(std::move(path)), fd_(open(path_.c_str(), flags | O_CLOEXEC, 0600)) {
-    if (fd_ < 0) throw_errno(fmt::format("opening {}", path_.native()), errno);
-  }
-  ~OpenFile() { close(fd_); }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  // Fewer bytes than `into` has only at the end.
-  std::size_t read_some(std::span<char> into) {
-    std::size_t count = 0;
-    while (count < into.size()) {
-      const auto got = read(fd_, into.data() + count, into.size() - count);
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) throw_errno(fmt::format("reading {}", path_.native()), errno);
-      if (got == 0) break;
-      count += static_cast<std::size_t>(got);
-    }
-    return count;
-  }
-  void write_all(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto written = write(fd_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) throw_errno(fmt::format("writing {}", path_.native()), errno);
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-  void sync() {
-    if (fsync(fd_) != 0) throw_errno(fmt::format("writing {} to disk", path_.native()), errno);
-  }
-  std::uint64_t size() const {
-    struct stat status{};
-    if (fstat(fd_, &status) != 0) throw_errno(fmt::format("reading {}", path_.native()), errno);
-    return static_cast<std::uint64_t>(status.st_size);
-  }
-
- private:
-  fs::path path_;
-  int fd_;
-};
-
-void sync_folder(const fs::path& folder) {
-  OpenFile(folder, O_RDONLY | O_DIRECTORY).sync();
-}
 
 fs::path folder_around(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");

@@ -2,6 +2,7 @@
 
 #include "base/fault.h"
 #include "base/id.h"
+#include "store/open_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,36 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class File {
- public:
-  File(const fs::path& path, int flags) : path_(path), fd_(open(path.c_str(), flags, 0600)) {
-    if (fd_ < 0) throw_errno(fmt::format("opening {}", path_.native()), errno);
-  }
-  ~File() { close(fd_); }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  void write_all(std::string_view bytes) {
-    while (!bytes.empty()) {
-      const auto written = write(fd_, bytes.data(), bytes.size());
-      if (written < 0 && errno == EINTR) continue;
-      if (written < 0) throw_errno(fmt::format("writing {}", path_.native()), errno);
-      bytes.remove_prefix(static_cast<std::size_t>(written));
-    }
-  }
-  void sync() {
-    if (fsync(fd_) != 0) throw_errno(fmt::format("writing {} to disk", path_.native()), errno);
-  }
-
- private:
-  fs::path path_;
-  int fd_;
-};
-
-void sync_folder(const fs::path& folder) {
-  File(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC).sync();
-}
-
 std::optional<std::string> content_of(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   if (!in) return std::nullopt;
@@ -61,7 +32,7 @@ std::optional<std::string> content_of(const fs::path& path) {
 void write_whole(const fs::path& path, std::string_view content) {
   const auto part = fs::path(fmt::format("{}.{}.{}", path.native(), getpid(), gettid()));
   try {
-    File file(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC);
+    OpenFile file(part, O_WRONLY | O_CREAT | O_TRUNC);
     file.write_all(content);
     file.sync();
   } catch (...) {

@@ -9,6 +9,7 @@
 #include "store/connection.h"
 #include "store/garbage.h"
 #include "store/migrations.h"
+#include "store/open_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -131,14 +132,6 @@ void rename_or_throw(const fs::path& from, const fs::path& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0) {
     throw_errno(fmt::format("renaming {} to {}", from.native(), to.native()), errno);
   }
-}
-
-void sync_folder(const fs::path& folder) {
-  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) throw_errno(fmt::format("opening {}", folder.native()), errno);
-  const int failed = fsync(fd) != 0 ? errno : 0;
-  close(fd);
-  if (failed != 0) throw_errno(fmt::format("writing {} to disk", folder.native()), failed);
 }
 
 fs::path former_name(const fs::path& home, Time now) {

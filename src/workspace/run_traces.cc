@@ -3,8 +3,10 @@
 #include "base/fault.h"
 #include "base/text.h"
 #include "git/probe.h"
+#include "git/trees.h"
 #include "workspace/modes.h"
 #include "workspace/names.h"
+#include "workspace/snapshot.h"
 
 #include <fmt/format.h>
 
@@ -16,32 +18,18 @@ namespace {
 namespace asio = boost::asio;
 namespace fs = std::filesystem;
 
-constexpr std::string_view snapshot_prefix = "refs/agentcmd/";
+constexpr std::string_view snapshots_of_all = "refs/agentcmd";
 
 Task<Result<std::map<std::string, std::vector<std::string>>>> list_snapshots(
     git::Repository repository) {
-  std::vector<std::string> args{"for-each-ref", "--format=%(refname)",
-                                std::string(snapshot_prefix)};
-  const auto out = co_await git::git_output(std::move(repository), std::move(args), {});
-  if (!out) co_return tl::unexpected(out.error());
+  const auto refs = co_await git::list_refs(std::move(repository), std::string(snapshots_of_all));
+  if (!refs) co_return tl::unexpected(refs.error());
   std::map<std::string, std::vector<std::string>> snapshots;
-  for (const auto& line : split(*out, '\n')) {
-    if (!line.starts_with(snapshot_prefix)) continue;
-    const auto below = line.substr(snapshot_prefix.size());
-    snapshots[below.substr(0, below.find('/'))].push_back(line);
+  for (const auto& ref : *refs) {
+    const auto below = ref.substr(snapshots_of_all.size() + 1);
+    snapshots[below.substr(0, below.find('/'))].push_back(ref);
   }
   co_return snapshots;
-}
-
-Task<Result<void>> drop_snapshots(git::Repository repository, std::vector<std::string> refs) {
-  if (refs.empty()) co_return Result<void>{};
-  git::GitOptions options{.access = git::Access::write};
-  for (const auto& ref : refs) options.input += "delete " + ref + "\n";
-  std::vector<std::string> args{"update-ref", "--stdin"};
-  const auto done =
-      co_await git::git_output(std::move(repository), std::move(args), std::move(options));
-  if (!done) co_return tl::unexpected(done.error());
-  co_return Result<void>{};
 }
 
 bool has_worktree(const Record& record) {
@@ -167,7 +155,10 @@ Task<Result<void>> remove_traces(asio::any_io_executor executor, BlockingPool& p
   for (const auto& record : of_run(traces.workspaces, run)) {
     if (auto done = co_await remove_workspace(site, record); !done) co_return done;
   }
-  co_return co_await drop_snapshots(site.repository(), of_run(traces.snapshots, run));
+  if (!traces.snapshots.contains(run)) co_return Result<void>{};
+  const auto dropped = co_await drop_snapshots(site.repository(), run);
+  if (!dropped) co_return tl::unexpected(dropped.error());
+  co_return Result<void>{};
 }
 
 }  // namespace agentcmd::workspace
