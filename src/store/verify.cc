@@ -118,7 +118,7 @@ class Verification {
     FoldedSteps steps;
     std::vector<history::Event> events;
     bool is_whole = true;
-    bool is_projected = true;  // every event, as far as the projections have come
+    bool is_projected = true;  // every event: otherwise the projections are not compared yet
     for (bool more = select_rows_.execute(true); more; more = select_rows_.fetch()) {
       ++out_.events;
       auto event = read_event(head);
@@ -126,11 +126,8 @@ class Verification {
         is_whole = false;
         continue;
       }
-      if (row_.id <= cursor_) {
-        fold(*event, row_.id, run, steps);
-      } else {
-        is_projected = false;
-      }
+      fold(*event, row_.id, run, steps);
+      if (row_.id > cursor_) is_projected = false;
       events.push_back(*std::move(event));
     }
     if (is_whole) verify_events(head, events);
