@@ -48,6 +48,7 @@ class AttemptFolder {
   int write_exit(const ExitRecord& record);
 
   Fd open_file(const char* name, int flags) const;
+  int fd() const { return folder_.get(); }
 
  private:
   int sync_folder() const;

@@ -3,6 +3,7 @@
 
 #include "attempt_folder.h"
 #include "container.h"
+#include "frames.h"
 #include "options.h"
 #include "out_of_memory.h"
 #include "scope.h"
@@ -71,6 +72,7 @@ int open_signal_fd() {
 }
 
 struct Files {
+  Frames frames;
   Fd out;
   Fd err;
   Pipe out_pipe;
@@ -79,14 +81,19 @@ struct Files {
 };
 
 // 0 or the error.
-int open_files(const AttemptFolder& folder, Files& files) {
+int open_files(const Options& options, const AttemptFolder& folder, Files& files) {
   files.out = folder.open_file("stdout", O_WRONLY | O_CREAT | O_APPEND);
   files.err = folder.open_file("stderr", O_WRONLY | O_CREAT | O_APPEND);
   if (!files.out.valid() || !files.err.valid()) return errno;
-  files.streams.in = folder.open_file("stdin", O_RDONLY);
-  if (!files.streams.in.valid()) {
-    if (errno != ENOENT) return errno;
-    files.streams.in = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (options.takes_frames) {
+    if (const int error = files.frames.open(folder.fd(), files.streams.in); error != 0)
+      return error;
+  } else {
+    files.streams.in = folder.open_file("stdin", O_RDONLY);
+    if (!files.streams.in.valid()) {
+      if (errno != ENOENT) return errno;
+      files.streams.in = Fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    }
   }
   if (!make_pipe(files.out_pipe) || !make_pipe(files.err_pipe)) return errno;
   files.streams.out = std::move(files.out_pipe.write_end);
@@ -122,7 +129,7 @@ int supervise_claimed(const Options& options, AttemptFolder& folder, Files& file
   }
   Spool out(std::move(files.out), std::move(files.out_pipe.read_end), options.output_bytes_max);
   Spool err(std::move(files.err), std::move(files.err_pipe.read_end), options.output_bytes_max);
-  Supervision supervision(options, *container, out, err, signal_fd);
+  Supervision supervision(options, *container, files.frames, out, err, signal_fd);
   ExecFailure failure{};
   const bool executed = container->go(failure);
   files.streams = Streams{};
@@ -147,7 +154,7 @@ int supervise(const Options& options) {
   error = folder.lock(options.lock_fd);
   if (error == EWOULDBLOCK) return report.claimed();
   if (error != 0) return report.error("lock the folder of the attempt", error);
-  error = open_files(folder, files);
+  error = open_files(options, folder, files);
   if (error != 0) return report.error("make the output files", error);
   error = folder.reserve_exit_record();
   if (error != 0) return report.error("make exit.json", error);

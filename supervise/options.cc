@@ -30,6 +30,10 @@ bool set_option(std::string_view name, const char* value, Options& options) {
   if (name == "--dir") return !(options.dir = value).empty();
   if (name == "--cwd") return !(options.cwd = value).empty();
   if (name == "--containment") return parse_containment(value, options.containment);
+  if (name == "--stdin") {
+    options.takes_frames = std::string_view(value) == "frames";
+    return options.takes_frames || std::string_view(value) == "file";
+  }
   std::uint64_t number = 0;
   if (!parse_number(value, number)) return false;
   if (name == "--timeout-ms") {

@@ -17,9 +17,10 @@ struct Options {
   std::int64_t timeout_ms = 0;  // 0: none
   std::int64_t grace_ms = 5000;
   std::uint64_t output_bytes_max = std::uint64_t{1} << 30;
-  int lock_fd = -1;    // already locked by who started us; -1: we lock
-  int report_fd = -1;  // where "ok" or the reason of a failure goes; -1: stderr
-  int scope_fd = -1;   // set when we have put ourselves into a systemd scope
+  bool takes_frames = false;  // stdin is written by drivers (frames.h)
+  int lock_fd = -1;           // already locked by who started us; -1: we lock
+  int report_fd = -1;         // where "ok" or the reason of a failure goes; -1: stderr
+  int scope_fd = -1;          // set when we have put ourselves into a systemd scope
   char** argv = nullptr;
 };
 

@@ -14,10 +14,11 @@ namespace supervise {
 
 static_assert(stop_signal == SIGUSR1 && kill_now_signal == SIGUSR2 && interrupt_signal == SIGINT);
 
-Supervision::Supervision(const Options& options, Container& container, Spool& out, Spool& err,
-                         int signal_fd)
+Supervision::Supervision(const Options& options, Container& container, Frames& frames, Spool& out,
+                         Spool& err, int signal_fd)
     : options_(options),
       container_(container),
+      frames_(frames),
       out_(out),
       err_(err),
       signal_fd_(signal_fd),
@@ -37,9 +38,11 @@ std::optional<ExitRecord> Supervision::run(const OutOfMemory& out_of_memory) {
     container_.reap();
     if (container_.all_gone()) break;
     obey(requests);
+    frames_.transfer();
     transfer();
     check_time();
   }
+  frames_.end();
   out_.drain();
   err_.drain();
   out_.sync();
@@ -51,8 +54,10 @@ std::optional<ExitRecord> Supervision::run(const OutOfMemory& out_of_memory) {
 }
 
 void Supervision::wait_for_something() const {
-  std::array<pollfd, 3> fds{pollfd{signal_fd_, POLLIN, 0}, pollfd{out_.poll_fd(), POLLIN, 0},
-                            pollfd{err_.poll_fd(), POLLIN, 0}};
+  std::array<pollfd, 6> fds{
+      pollfd{signal_fd_, POLLIN, 0},          pollfd{out_.poll_fd(), POLLIN, 0},
+      pollfd{err_.poll_fd(), POLLIN, 0},      pollfd{frames_.listen_fd(), POLLIN, 0},
+      pollfd{frames_.client_fd(), POLLIN, 0}, pollfd{frames_.stdin_fd(), POLLOUT, 0}};
   ::poll(fds.data(), fds.size(), ms_to_next_deadline());
 }
 

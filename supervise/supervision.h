@@ -4,6 +4,7 @@
 
 #include "attempt_folder.h"
 #include "container.h"
+#include "frames.h"
 #include "options.h"
 #include "out_of_memory.h"
 #include "spool.h"
@@ -21,7 +22,8 @@ inline constexpr int interrupt_signal = 2;  // SIGINT: passed on, and nothing el
 class Supervision {
  public:
   // `signal_fd` delivers SIGCHLD, SIGTERM and the two above.
-  Supervision(const Options& options, Container& container, Spool& out, Spool& err, int signal_fd);
+  Supervision(const Options& options, Container& container, Frames& frames, Spool& out, Spool& err,
+              int signal_fd);
 
   // Returns when everybody is dead and the pipes are empty. Nothing: how the command ended cannot
   // be known (Container::is_helper_lost).
@@ -51,6 +53,7 @@ class Supervision {
 
   const Options& options_;
   Container& container_;
+  Frames& frames_;
   Spool& out_;
   Spool& err_;
   int signal_fd_;

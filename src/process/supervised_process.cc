@@ -64,6 +64,7 @@ std::vector<std::string> supervisor_arguments(const fs::path& program, const Pro
                                    std::to_string(spec.output_bytes_max),
                                    "--containment",
                                    std::string(to_string(spec.containment))};
+  if (spec.takes_frames) argv.insert(argv.end(), {"--stdin", "frames"});
   if (!spec.cwd.empty()) argv.insert(argv.end(), {"--cwd", fs::absolute(spec.cwd).string()});
   argv.emplace_back("--");
   argv.insert(argv.end(), spec.argv.begin(), spec.argv.end());

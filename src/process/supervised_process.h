@@ -8,6 +8,7 @@
 //                be confused
 //   lock         flock held by the supervisor for its whole life: the sign of life
 //   stdin        what the process reads, where the spec gives input
+//   frames       what it was sent while it runs, where the spec says so
 //   stdout, stderr   everything it wrote, up to the limit
 //   status.json  {pid, start_time, boot_id, containment, cgroup?, memory_cgroup?}
 //   exit.json    how it ended; written, fsynced, renamed into place, the folder fsynced
@@ -68,7 +69,8 @@ struct ProcessSpec {
   std::filesystem::path cwd;
   std::map<std::string, std::string> env;  // the whole environment
   std::optional<std::string> input;        // stdin; /dev/null without
-  std::chrono::milliseconds timeout{0};    // 0: none
+  bool takes_frames = false;  // stdin comes by open_input() (input_frames.h), and stays open
+  std::chrono::milliseconds timeout{0};  // 0: none
   std::chrono::milliseconds grace = limits::kill_grace;
   std::uint64_t output_bytes_max = limits::spool_bytes_max;  // of each stream
   Containment containment = Containment::automatic;
