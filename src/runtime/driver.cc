@@ -94,6 +94,7 @@ Task<Result<RunId>> LocalDriver::create(NewRun run) {
 Task<Result<Requested>> LocalDriver::request(NewRun run, StartPolicy policy) {
   auto first = first_append(run, {});
   const auto owner = first.owner;
+  auto events = first.events;
   auto by = "run " + first.run.text;
   store::RunStart start{.creation = std::move(first),
                         .causes = std::move(policy.causes),
@@ -102,7 +103,10 @@ Task<Result<Requested>> LocalDriver::request(NewRun run, StartPolicy policy) {
                         .by = std::move(by)};
   const auto started = co_await places_.start(std::move(start));
   if (!started) co_return tl::unexpected(started.error());
-  if (started->is_new) owned_[started->run] = owner;
+  if (started->is_new) {
+    owned_[started->run] = owner;
+    new_[started->run] = std::move(events);
+  }
   co_return Requested{.run = started->run, .is_new = started->is_new, .message = started->message};
 }
 
@@ -193,6 +197,7 @@ RunActor& LocalDriver::actor_of(const RunId& run, const store::Owner& owner) {
                             .family = *this};
     if (actors_.size() == 1) look_for_stuck_runs();
     actor = std::make_unique<RunActor>(services, run, owner);
+    if (auto created = new_.extract(run)) actor->is_new(std::move(created.mapped()));
   }
   return *actor;
 }

@@ -179,7 +179,7 @@ TEST_F(KeepTest, APausedRunIsLeftToAPersonUntilSomebodyAsks) {
   wake();
   run_until([&] { return has_ended(run); });
   EXPECT_EQ(row(run).status, RunStatus::completed);
-  EXPECT_TRUE(wait(store->requests().all_pending()).empty());
+  run_until([&] { return wait(store->requests().all_pending()).empty(); });
   stop(std::move(keeper));
 }
 

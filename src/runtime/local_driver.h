@@ -114,6 +114,7 @@ class LocalDriver final : public Driver, private Family {
 
   std::map<history::RunId, store::Owner> owned_;  // live runs
   std::map<history::RunId, std::unique_ptr<RunActor>> actors_;
+  std::map<history::RunId, std::vector<history::Event>> new_;  // created here and never driven yet
 
   // In the background.
   std::set<history::RunId> background_;  // driven, or queued to be

@@ -55,6 +55,10 @@ class LocalMachine final : public Machine {
   const steps::StepType* find_step_type(std::string_view name) override {
     return steps::find_step_type(name);
   }
+  std::optional<steps::Outcome> look(const steps::StepType& type,
+                                     const steps::Step& step) override {
+    return type.look == nullptr ? std::nullopt : type.look(step);
+  }
   Task<steps::Outcome> run_step(const steps::StepType& type, steps::StepHost& host,
                                 steps::Step step, StopSource& stop) override {
     return type.run(host, std::move(step), stop);

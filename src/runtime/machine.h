@@ -22,6 +22,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -65,6 +66,9 @@ class Machine {
 
   // nullptr for an unknown type.
   virtual const steps::StepType* find_step_type(std::string_view name) = 0;
+  // As StepType::look.
+  virtual std::optional<steps::Outcome> look(const steps::StepType& type,
+                                             const steps::Step& step) = 0;
   // Runs or recovers one attempt, as StepType::run.
   virtual Task<steps::Outcome> run_step(const steps::StepType& type, steps::StepHost& host,
                                         steps::Step step, StopSource& stop) = 0;

@@ -102,12 +102,13 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
   Result<Driven> driven = fail(ErrorCode::cancelled, "the run was left");
   try {
     std::optional<std::string> damage;
+    const bool is_new = !new_.empty();
     try {
       co_await load();
     } catch (const Fault& fault) {
       damage = fault.what();
     }
-    driven = damage ? co_await pause_for_damage(*damage) : co_await drive_loaded(resume);
+    driven = damage ? co_await pause_for_damage(*damage) : co_await drive_loaded(resume, is_new);
   } catch (...) {
     failure = std::current_exception();
   }
@@ -134,7 +135,8 @@ Task<Result<Driven>> RunActor::drive(bool resume) {
 }
 
 Task<> RunActor::load() {
-  const auto events = co_await services_.store.log().read(run_, 0);
+  auto events = std::exchange(new_, {});
+  if (events.empty()) events = co_await services_.store.log().read(run_, 0);
   state_ = engine::state_of(events);
   committed_ = state_.seq;
   seen_ = engine::last_seen(state_);
@@ -160,7 +162,7 @@ Task<Result<Driven>> RunActor::pause_for_damage(std::string what) {
   co_return Driven{.status = store::RunStatus::paused, .reason = "damaged", .message = message};
 }
 
-Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
+Task<Result<Driven>> RunActor::drive_loaded(bool resume, bool is_new) {
   if (state_.seq == 0) co_return fail(ErrorCode::not_found, "no run '" + run_.text + "'");
   if (state_.end) co_return driven();
   const bool was_paused = state_.paused.has_value();
@@ -195,7 +197,11 @@ Task<Result<Driven>> RunActor::drive_loaded(bool resume) {
   }
   if (!state_.paused) recover_open_steps();
   takes_requests_ = true;
-  co_await take_requests();
+  if (is_new) {
+    look_at_requests();
+  } else {
+    co_await take_requests();
+  }
   const auto ran = co_await run_until_end();
   if (!ran) co_return tl::unexpected(ran.error());
   co_return driven();
@@ -397,16 +403,19 @@ Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
   Batch batch;
   while (true) {
     if (completion) std::ranges::move(answer(current, *completion), std::back_inserter(batch.stop));
-    std::ranges::move(current.events, std::back_inserter(batch.events));
-    const bool runs_ahead = completion && !completion->closures.empty() && !ending_ &&
-                            inbox_.empty() && !leaving_ && !has_waiting_closures(*completion) &&
-                            batch.events.size() < limits::events_ahead_max;
-    if (!runs_ahead) {
+    batch.events.insert(batch.events.end(), current.events.begin(), current.events.end());
+    const bool may_run_ahead = completion && !ending_ && inbox_.empty() && !leaving_ &&
+                               !has_waiting_closures(*completion) &&
+                               batch.events.size() < limits::events_ahead_max;
+    auto seen = may_run_ahead ? looks(current.events) : Details();
+    if (!may_run_ahead || (completion->closures.empty() && seen.empty())) {
+      end_with(batch);
       const auto flushed = co_await flush(std::move(batch));
       if (flushed && completion) post(ends_of(completion->closures));
       co_return flushed;
     }
-    if (!commit_) begin_commit(std::exchange(batch, {}));
+    // What was only looked at goes to the disk with what the code answers.
+    if (!commit_ && !completion->closures.empty()) begin_commit(std::exchange(batch, {}));
     auto ends = settled(ends_of(completion->closures));
     if (std::ranges::any_of(ends,
                             [](const Detail& end) { return as<RunPaused>(end) != nullptr; })) {
@@ -414,6 +423,7 @@ Task<Result<void>> RunActor::turn(Details details, std::vector<Job> unseen) {
       post(std::move(ends));
       co_return flushed;
     }
+    std::ranges::move(seen, std::back_inserter(ends));
     current = begin_turn(std::move(ends), {});
     completion.reset();
     if (current.jobs.empty()) continue;  // all of them threw, and are tried again later
@@ -441,6 +451,38 @@ bool RunActor::has_waiting_closures(const Completion& completion) const {
            std::ranges::find(completion.closures, key, &history::ClosureEnd::key) ==
                completion.closures.end();
   });
+}
+
+// What attempts come to that begin here and have nothing to do but to look: so much may be done
+// before the start is on disk, and is told to the code at once.
+RunActor::Details RunActor::looks(const std::vector<Event>& events) const {
+  Details details;
+  for (const auto& event : events) {
+    const auto* started = as<StepStarted>(event.detail);
+    if (started == nullptr || !runs(started->key, started->attempt)) continue;
+    const auto& open = state_.steps.at(started->key);
+    const auto* type = services_.machine.find_step_type(open.type);
+    if (type == nullptr || snapshots_.wanted(open.type, string_or(state_.facts, "mode"))) continue;
+    auto seen = services_.machine.look(*type, make_step(started->key, false));
+    if (!seen) continue;
+    auto* completed = std::get_if<steps::Completed>(&seen->what);
+    if (completed == nullptr) continue;
+    std::ranges::move(seen->notes, std::back_inserter(details));
+    details.emplace_back(StepCompleted{.key = started->key,
+                                       .attempt = started->attempt,
+                                       .success = completed->success,
+                                       .output = std::move(completed->output)});
+  }
+  return details;
+}
+
+// Where nothing is at work any more, the run's end is recorded with what led to it.
+void RunActor::end_with(Batch& batch) {
+  const bool may_end =
+      ending_ && inbox_.empty() && can_finalize() && !state_.paused && !force_cancel_ && !leaving_;
+  if (!may_end) return;
+  std::ranges::move(apply(now(), {*std::exchange(ending_, std::nullopt)}),
+                    std::back_inserter(batch.events));
 }
 
 void RunActor::begin_commit(Batch batch) {

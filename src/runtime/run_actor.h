@@ -60,6 +60,9 @@ class RunActor final : public steps::StepHost {
   // See Driver::drive.
   Task<Result<Driven>> drive(bool resume);
 
+  // The whole history of the run, which this driver has just written: drive() need not read it.
+  void is_new(std::vector<history::Event> history) { new_ = std::move(history); }
+
   // See Driver::change_code.
   void change_code(std::string code_hash) { next_code_ = std::move(code_hash); }
 
@@ -139,7 +142,7 @@ class RunActor final : public steps::StepHost {
   using Details = std::vector<history::Detail>;
 
   // --- run_actor.cc: the life of a run.
-  Task<Result<Driven>> drive_loaded(bool resume);
+  Task<Result<Driven>> drive_loaded(bool resume, bool is_new);
   Task<Result<Driven>> pause_for_damage(std::string what);
   Task<Result<void>> resume(std::string by);
   Task<Result<void>> run_until_end();
@@ -168,6 +171,8 @@ class RunActor final : public steps::StepHost {
     std::optional<Appended> appended;  // set when it has ended
   };
   bool has_waiting_closures(const history::Completion& completion) const;
+  Details looks(const std::vector<history::Event>& events) const;
+  void end_with(Batch& batch);
   void begin_commit(Batch batch);
   Task<> commit();
   Task<Result<void>> end_commit();
@@ -299,6 +304,8 @@ class RunActor final : public steps::StepHost {
   Services services_;
   history::RunId run_;
   store::Owner owner_;
+
+  std::vector<history::Event> new_;
 
   engine::RunState state_;       // of everything committed, and of what is being committed
   std::uint64_t committed_ = 0;  // last sequence number on disk

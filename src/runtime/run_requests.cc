@@ -94,7 +94,8 @@ Task<> RunActor::end_requests() {
 // the driving. With the run over, nobody will ask about any of them.
 Task<> RunActor::finish_requests() {
   for (const auto& [id, posted] : taken_requests_) {
-    if (posted <= processed_ || state_.end) co_await services_.store.requests().done(id);
+    const bool has_ended = state_.end && state_.seq == committed_;
+    if (posted <= processed_ || has_ended) co_await services_.store.requests().done(id);
   }
 }
 

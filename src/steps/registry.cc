@@ -13,8 +13,10 @@ constexpr std::array types{
     StepType{"agent", run_agent_step, 30min, OnLost::resume, Slot::agent},
     StepType{"git", run_git_step, 2min, OnLost::probe, Slot::command},
     StepType{"artifact", run_artifact_step, 5min, OnLost::retry, Slot::none},
-    StepType{"setupWorkspace", run_setup_workspace_step, 10min, OnLost::retry, Slot::none},
-    StepType{"finalizeWorkspace", run_finalize_workspace_step, 10min, OnLost::retry, Slot::none},
+    StepType{"setupWorkspace", run_setup_workspace_step, 10min, OnLost::retry, Slot::none,
+             look_at_setup_workspace_step},
+    StepType{"finalizeWorkspace", run_finalize_workspace_step, 10min, OnLost::retry, Slot::none,
+             look_at_finalize_workspace_step},
     StepType{"cleanupWorkspace", run_finalize_workspace_step, 10min, OnLost::retry, Slot::none},
 };
 

@@ -116,6 +116,11 @@ struct Outcome {
 // runtime/ and become Failed.
 using StepFunction = Task<Outcome> (*)(StepHost& host, Step step, StopSource& stop);
 
+// The outcome of an attempt that has nothing to do in the world but to look, and none of what it
+// could do is left undone; nothing where there is more to it. May be called before the attempt's
+// start is on disk. Blocks for a few looks at files.
+using LookFunction = std::optional<Outcome> (*)(const Step& step);
+
 // What a lost attempt leads to (design: onLost).
 enum class OnLost { retry, resume, probe, ask, fail };
 std::string_view to_string(OnLost policy);
@@ -127,6 +132,7 @@ struct StepType {
   std::chrono::milliseconds timeout;  // default of an attempt
   OnLost on_lost;
   enum class Slot { none, agent, command } slot;  // which limit of the driver it counts against
+  LookFunction look = nullptr;                    // nullptr: there is always more to it
 };
 
 // nullptr for an unknown type. Closures (type "run") are not here: they run in the worker.

@@ -99,15 +99,25 @@ Result<workspace::Workspace> workspace_of(const Json& config) {
   return workspace::workspace_from_json(config);
 }
 
+Outcome set_up_as(const Step& step, const workspace::Workspace& made) {
+  auto outcome = completed(step, true, success_of(setup_data(made)));
+  outcome.notes.push_back(history::RunUpdated{.fields = {to_text(facts_of(made))}});
+  return outcome;
+}
+
+Outcome finalized_as(const Step& step, const workspace::FinalizeReport& report) {
+  auto outcome = completed(step, true, success_of(to_json(report)));
+  const Json facts{{"finalized", to_json(report)}};
+  outcome.notes.push_back(history::RunUpdated{.fields = {to_text(facts)}});
+  return outcome;
+}
+
 Task<Outcome> finalize(StepHost& host, const Step& step, workspace::Workspace made,
                        workspace::FinalizeRequest request) {
   auto report = co_await workspace::finalize_workspace(host.executor(), host.pool(),
                                                        std::move(made), std::move(request));
   if (!report) co_return failed(report.error());
-  auto outcome = completed(step, true, success_of(to_json(*report)));
-  Json facts{{"finalized", to_json(*report)}};
-  outcome.notes.push_back(history::RunUpdated{.fields = {to_text(facts)}});
-  co_return outcome;
+  co_return finalized_as(step, *report);
 }
 
 Task<Outcome> set_up(StepHost& host, Step step) {
@@ -118,9 +128,7 @@ Task<Outcome> set_up(StepHost& host, Step step) {
   auto made =
       co_await workspace::setup_workspace(host.executor(), host.pool(), std::move(*request));
   if (!made) co_return failed(made.error());
-  auto outcome = completed(step, true, success_of(setup_data(*made)));
-  outcome.notes.push_back(history::RunUpdated{.fields = {to_text(facts_of(*made))}});
-  co_return outcome;
+  co_return set_up_as(step, *made);
 }
 
 Task<Outcome> finalize(StepHost& host, Step step) {
@@ -141,6 +149,23 @@ Task<Outcome> run_setup_workspace_step(StepHost& host, Step step, StopSource& st
   const auto timeout = timeout_of(step, read_input(step));
   co_return co_await interruptible(set_up(host, std::move(step)), stop, timeout,
                                    "setting up the workspace");
+}
+
+std::optional<Outcome> look_at_setup_workspace_step(const Step& step) {
+  auto request = request_of(step, read_input(step).config);
+  if (!request) return std::nullopt;
+  begin_with_former_work(step, *request);
+  const auto made = workspace::look_at_workspace(*request);
+  if (!made) return std::nullopt;
+  return set_up_as(step, *made);
+}
+
+std::optional<Outcome> look_at_finalize_workspace_step(const Step& step) {
+  const auto made = workspace_of(read_input(step).config);
+  if (!made) return std::nullopt;
+  const auto report = workspace::look_at_end(*made);
+  if (!report) return std::nullopt;
+  return finalized_as(step, *report);
 }
 
 Task<Outcome> run_finalize_workspace_step(StepHost& host, Step step, StopSource& stop) {

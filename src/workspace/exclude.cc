@@ -59,6 +59,10 @@ bool lists_all(const std::filesystem::path& path) {
 
 }  // namespace
 
+bool excludes_own_files(const std::filesystem::path& common_dir) {
+  return lists_all(common_dir / "info" / "exclude");
+}
+
 Result<void> exclude_own_files(const std::filesystem::path& common_dir) {
   const auto path = common_dir / "info" / "exclude";
   if (lists_all(path)) return {};

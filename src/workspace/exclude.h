@@ -12,4 +12,7 @@ namespace agentcmd::workspace {
 // does so at the same time. permission_denied for a repository that is read-only. Blocks.
 Result<void> exclude_own_files(const std::filesystem::path& common_dir);
 
+// Whether they are there already. Blocks.
+bool excludes_own_files(const std::filesystem::path& common_dir);
+
 }  // namespace agentcmd::workspace

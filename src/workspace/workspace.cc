@@ -2,6 +2,8 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "git/discovery.h"
+#include "git/head_file.h"
 #include "workspace/exclude.h"
 #include "workspace/modes.h"
 #include "workspace/names.h"
@@ -20,24 +22,32 @@ constexpr std::array mode_names{
     std::pair{Mode::worktree, std::string_view("worktree")},
 };
 
-// In mode stay a repository that cannot be written to is no obstacle.
-Task<Result<Workspace>> setup_stay(asio::any_io_executor executor, BlockingPool& pool,
-                                   WorkspaceRequest request) {
+Workspace untouched(const WorkspaceRequest& request) {
   Workspace workspace;
   workspace.mode = Mode::stay;
   workspace.id = workspace_id(request.run, request.key);
   workspace.project = request.project;
   workspace.working_dir = request.project;
+  return workspace;
+}
+
+Workspace on(const git::Head& head, Workspace workspace) {
+  workspace.branch = head.branch.value_or("");
+  workspace.base = head.branch.value_or(head.commit.value_or(""));
+  workspace.base_commit = head.commit.value_or("");
+  return workspace;
+}
+
+// In mode stay a repository that cannot be written to is no obstacle.
+Task<Result<Workspace>> setup_stay(asio::any_io_executor executor, BlockingPool& pool,
+                                   WorkspaceRequest request) {
+  auto workspace = untouched(request);
   const auto checkout = co_await git::read_checkout({executor, request.project});
   if (!checkout) co_return workspace;
   const auto common_dir = checkout->layout.common_dir;
   const auto excluded = co_await pool.run([common_dir] { return exclude_own_files(common_dir); });
   if (!excluded) log::warn("workspace.exclude_not_written", {{"reason", excluded.error().message}});
-  const auto& head = checkout->head;
-  workspace.branch = head.branch.value_or("");
-  workspace.base = head.branch.value_or(head.commit.value_or(""));
-  workspace.base_commit = head.commit.value_or("");
-  co_return workspace;
+  co_return on(checkout->head, std::move(workspace));
 }
 
 Task<Result<FinalizeReport>> finalize_stay(asio::any_io_executor executor, Workspace workspace) {
@@ -278,6 +288,27 @@ Task<Result<Workspace>> setup_workspace(asio::any_io_executor executor, Blocking
   const Site site{executor, pool, *layout};
   if (request.mode == Mode::branch) co_return co_await setup_branch(site, std::move(request));
   co_return co_await setup_worktree(site, std::move(request));
+}
+
+std::optional<Workspace> look_at_workspace(const WorkspaceRequest& request) {
+  if (request.mode != Mode::stay || request.former || !check_request(request)) return std::nullopt;
+  if (git::look_for_repository(request.project).kind == git::Trace::Kind::none) {
+    return untouched(request);
+  }
+  const auto checkout = git::look_at_checkout(request.project);
+  if (!checkout || !excludes_own_files(checkout->layout.common_dir)) return std::nullopt;
+  return on(checkout->head, untouched(request));
+}
+
+std::optional<FinalizeReport> look_at_end(const Workspace& workspace) {
+  if (workspace.mode != Mode::stay) return std::nullopt;
+  FinalizeReport report;
+  report.kept = true;
+  if (git::look_for_repository(workspace.project).kind == git::Trace::Kind::none) return report;
+  const auto checkout = git::look_at_checkout(workspace.project);
+  if (!checkout || checkout->head.commit != workspace.base_commit) return std::nullopt;
+  report.branch = checkout->head.branch.value_or("");
+  return report;
 }
 
 Task<Result<FinalizeReport>> finalize_workspace(asio::any_io_executor executor, BlockingPool& pool,

@@ -89,6 +89,11 @@ Task<Result<Workspace>> setup_workspace(boost::asio::any_io_executor executor, B
 Task<Result<void>> check_workspace(boost::asio::any_io_executor executor, BlockingPool& pool,
                                    WorkspaceRequest request);
 
+// As setup_workspace() where nothing is to be done but to look: mode stay, in no repository or in a
+// plain one that lists our files already. Else nothing, and nothing is known. Blocks for a few
+// looks at files.
+std::optional<Workspace> look_at_workspace(const WorkspaceRequest& request);
+
 enum class Outcome { completed, failed, cancelled };
 std::string_view to_string(Outcome outcome);
 
@@ -118,6 +123,9 @@ Json to_json(const FinalizeReport& report);
 Task<Result<FinalizeReport>> finalize_workspace(boost::asio::any_io_executor executor,
                                                 BlockingPool& pool, Workspace workspace,
                                                 FinalizeRequest request);
+
+// As look_at_workspace(): nothing was committed in a workspace of mode stay.
+std::optional<FinalizeReport> look_at_end(const Workspace& workspace);
 
 // Commits what the run has changed, wherever in a working tree `repository` is. In a checkout that
 // is in mode branch, files that had uncommitted changes before the run and are unchanged since are

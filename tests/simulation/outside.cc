@@ -104,6 +104,16 @@ Task<Outcome> Outside::watch(AttemptId id, std::shared_ptr<Attempt> attempt, Sto
   co_return attempt->outcome;
 }
 
+// Half of the workspaces need nothing to be done. Who looks twice sees the same.
+std::optional<Outcome> Outside::look(const steps::Step& step) {
+  const AttemptId id{.run = step.run.run, .key = step.key, .attempt = step.attempt};
+  const bool needs_nothing = step.type.ends_with("Workspace") && !attempts_.contains(id);
+  if (!needs_nothing || world_.chance(500)) return std::nullopt;
+  JsonText output{std::to_string(id.run.text.size() + id.key.text.size())};
+  judge_.attempt_ended(id, output);
+  return Outcome{.what = steps::Completed{.output = std::move(output)}, .notes = {}};
+}
+
 Task<Outcome> Outside::run_step(Port& port, std::string driver, steps::StepHost& host,
                                 steps::Step step, StopSource& stop) {
   const AttemptId id{.run = step.run.run, .key = step.key, .attempt = step.attempt};

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,7 @@ class Outside {
 
   // As runtime::Machine. `driver` is who asks, through `port`.
   static const steps::StepType* find_step_type(std::string_view name);
+  std::optional<steps::Outcome> look(const steps::Step& step);
   Task<steps::Outcome> run_step(Port& port, std::string driver, steps::StepHost& host,
                                 steps::Step step, StopSource& stop);
   Task<steps::EffectOutcome> perform_effect(Port& port, std::string driver, steps::Step step,

@@ -114,6 +114,11 @@ const steps::StepType* SimulatedMachine::find_step_type(std::string_view name) {
   return Outside::find_step_type(name);
 }
 
+std::optional<steps::Outcome> SimulatedMachine::look(const steps::StepType&,
+                                                     const steps::Step& step) {
+  return outside_.look(step);
+}
+
 Task<steps::Outcome> SimulatedMachine::run_step(const steps::StepType&, steps::StepHost& host,
                                                 steps::Step step, StopSource& stop) {
   return outside_.run_step(port_, port_.process(), host, std::move(step), stop);

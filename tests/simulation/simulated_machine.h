@@ -50,6 +50,7 @@ class SimulatedMachine final : public runtime::Machine {
   BlockingPool& pool() override;
 
   const steps::StepType* find_step_type(std::string_view name) override;
+  std::optional<steps::Outcome> look(const steps::StepType& type, const steps::Step& step) override;
   Task<steps::Outcome> run_step(const steps::StepType& type, steps::StepHost& host,
                                 steps::Step step, StopSource& stop) override;
   Task<steps::EffectOutcome> perform_effect(steps::StepHost& host, steps::Step step,
