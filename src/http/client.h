@@ -6,16 +6,13 @@
 #include "async/task.h"
 #include "base/limits.h"
 #include "base/result.h"
+#include "http/headers.h"
 
 #include <chrono>
 #include <cstddef>
 #include <string>
-#include <utility>
-#include <vector>
 
 namespace agentcmd::http {
-
-using Headers = std::vector<std::pair<std::string, std::string>>;
 
 enum class Redirects { follow, keep, refuse };
 
