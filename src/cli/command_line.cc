@@ -40,6 +40,7 @@ class CommandLine {
     add_restore();
     add_events();
     add_worker();
+    add_stub_models();
     add_config();
     add_version();
     add_help();
@@ -425,6 +426,27 @@ class CommandLine {
     list->add_option("--limit", listed->limit, "At most so many (default 50)")
         ->check(CLI::Range(1, 100000));
     json_flag(list, listed->json);
+  }
+
+  void add_stub_models() {
+    auto* sub = app_.add_subcommand(
+        "stub-models", "Serve a stand-in for the models of Anthropic and OpenAI, without a key");
+    auto v = command<StubModelsCommand>(sub);
+    sub->footer(
+        "Prints its address, then answers until Ctrl-C. Point a CLI or step.ai at it by\n"
+        "ANTHROPIC_BASE_URL=<address> or OPENAI_BASE_URL=<address>/v1, with any key.\n"
+        "The rules are a JSON list, of which the first that matches is played:\n"
+        "  [{\"match\": {\"prompt\": \"regular expression\"}, \"do\": [{\"say\": \"text\"}]}]\n"
+        "Matches: prompt, last, system, model, api, afterTool, toolResults, key, times.\n"
+        "Actions: say, reply, tool, write, run, repeat, delayMs, hold, usage, status (message,\n"
+        "retryAfter, resetIn), raw, cut, hang.");
+    sub->add_option("--rules", v->rules, "File with the rules (default: it says \"stub reply\")")
+        ->type_name("FILE");
+    sub->add_option("--port", v->port, "Port on 127.0.0.1 (default: any that is free)");
+    sub->add_option("--log", v->log, "Append each request to a file, as a line of JSON")
+        ->type_name("FILE");
+    sub->add_flag("--until-stdin-ends", v->until_stdin_ends, "Stop when stdin is closed, too");
+    json_flag(sub, v->json);
   }
 
   void add_worker() {

@@ -232,12 +232,22 @@ struct WorkerCommand {
   bool json = false;
 };
 
-using Command = std::variant<
-    VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand, RunsShowCommand,
-    RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand, RunsCancelCommand, RunsPauseCommand,
-    AnswerCommand, RunsWhyCommand, RunsQueryCommand, RunsExportCommand, ReplayCommand,
-    RunsPruneCommand, RunsDeleteCommand, RunsForkCommand, RunsRetryCommand, RunsDiffCommand,
-    QueueCommand, SchedulesCommand, TriggersCommand, DefinitionsCommand, DoctorCommand,
-    BackupCommand, RestoreCommand, EventsSendCommand, EventsListCommand, WorkerCommand>;
+struct StubModelsCommand {
+  std::string rules;
+  std::uint16_t port = 0;  // 0: any
+  std::string log;
+  bool until_stdin_ends = false;
+  bool json = false;
+};
+
+using Command =
+    std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand,
+                 RunsShowCommand, RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand,
+                 RunsCancelCommand, RunsPauseCommand, AnswerCommand, RunsWhyCommand,
+                 RunsQueryCommand, RunsExportCommand, ReplayCommand, RunsPruneCommand,
+                 RunsDeleteCommand, RunsForkCommand, RunsRetryCommand, RunsDiffCommand,
+                 QueueCommand, SchedulesCommand, TriggersCommand, DefinitionsCommand, DoctorCommand,
+                 BackupCommand, RestoreCommand, EventsSendCommand, EventsListCommand, WorkerCommand,
+                 StubModelsCommand>;
 
 }  // namespace agentcmd::cli

@@ -45,6 +45,9 @@ struct Carry {
   Task<int> operator()(EventsSendCommand& command) const { return send_event(services, command); }
   Task<int> operator()(EventsListCommand& command) const { return list_events(services, command); }
   Task<int> operator()(WorkerCommand& command) const { return keep_home(services, command); }
+  Task<int> operator()(StubModelsCommand& command) const {
+    return serve_stub_models(services, command);
+  }
   template <typename Plain>
   Task<int> operator()(Plain&) const {
     throw Bug("a command that needs no loop was dispatched to it");

@@ -47,6 +47,7 @@ Task<int> restore_backup(Services& services, RestoreCommand command);
 Task<int> send_event(Services& services, EventsSendCommand command);
 Task<int> list_events(Services& services, EventsListCommand command);
 Task<int> keep_home(Services& services, WorkerCommand command);
+Task<int> serve_stub_models(Services& services, StubModelsCommand command);
 
 // Any of those that need the loop.
 Task<int> dispatch(Services& services, Command command);
