@@ -15,6 +15,7 @@ interface Request {
   config: Config;
   options?: Config | undefined;
   name?: string | undefined;
+  /** Of the run's own steps: what they are given is JSON already, and no code of the user's asked for it. */
   key?: string;
 }
 
@@ -51,9 +52,10 @@ export function askFor(type: string, id: string, request: Request): Promise<unkn
   admit(what);
   const scope = here();
   const options = optionsOf(type, request.options, what);
-  const input = encode({ config: request.config, options }, `${what} was given`);
+  const given = { config: request.config, options };
+  const input = request.key ? JSON.stringify(given) : encode(given, `${what} was given`);
   const key = request.key ?? keyOf(scope.path, id);
-  const promise = waitFor(key, "step", new Error(`asked for ${key}`));
+  const promise = waitFor(key, "step", request.key ? undefined : new Error(`asked for ${key}`));
   registerProbe(key, { type, name: id, phase: scope.phase, config: request.config }, request.options?.probe);
   command({ c: "step", key, type, name: request.name ?? id, phase: scope.phase, input });
   return promise;

@@ -136,8 +136,11 @@ function usePatches(ids: string): void {
   useMarks(JSON.parse(ids) as string[]);
 }
 
-/** Its second parameter is taken by the function around this bundle (CMakeLists.txt). */
-export const createSdk = (host: Host): Sdk => {
+/** Of the function around this bundle, which takes the second parameter of createSdk (CMakeLists.txt). A module that
+ *  exports would have each of its names defined anew for every run. */
+declare const entry: { createSdk: (host: Host) => Sdk };
+
+entry.createSdk = (host: Host): Sdk => {
   vm.host = host;
   makeHermetic(globalThis);
   installGlobals(globalThis);

@@ -4,13 +4,10 @@ import { lazy } from "./load_lazy";
 import { sdkModule } from "./sdk_module";
 
 /** Modules of Node that may be imported, since libraries do, but do nothing here. */
-const unavailable = new Set(
-  (
-    "async_hooks cluster console constants dgram diagnostics_channel dns domain http http2 https inspector module net " +
-    "perf_hooks punycode querystring readline repl stream string_decoder sys test tls trace_events tty v8 vm wasi " +
-    "worker_threads zlib"
-  ).split(" "),
-);
+const unavailable =
+  " async_hooks cluster console constants dgram diagnostics_channel dns domain http http2 https inspector module net " +
+  "perf_hooks punycode querystring readline repl stream string_decoder sys test tls trace_events tty v8 vm wasi " +
+  "worker_threads zlib ";
 
 const isSdk = /(^|\/)agentcmd-workflows(\/(dist|src))?(\/index)?(\.[cm]?js|\.ts)?$/;
 const loaded = new Map<string, unknown>();
@@ -21,7 +18,7 @@ export function requireModule(name: string): unknown {
   const known = loaded.get(bare);
   if (known !== undefined) return known;
   let value: unknown;
-  if (unavailable.has(bare.split("/")[0]!)) value = stub(bare);
+  if (unavailable.includes(` ${bare.split("/")[0]} `)) value = stub(bare);
   else if (Object.hasOwn(lazy().modules, bare)) value = withDefault(lazy().modules[bare]!());
   else
     throw new Error(

@@ -1,6 +1,6 @@
 // The life of a run: set up the workspace, run the workflow, clean up, finalise, and say how it ended.
 
-import { AbortController } from "./web/abort";
+import { AbortController, type AbortSignal } from "./web/abort";
 import { CancelledError, failureOf, TimeoutError } from "./errors";
 import { encodeOrNull } from "./json";
 import { abandonAll, anyOpen, cancelAll, shield } from "./pending";
@@ -27,7 +27,7 @@ interface Cleanup {
 }
 
 const cleanups: Cleanup[] = [];
-const controller = new AbortController();
+let controller: AbortController | undefined;
 let cancelReason: string | undefined;
 let timedOut = false;
 let over = false;
@@ -44,7 +44,14 @@ export function runIsOver(): boolean {
   return over;
 }
 
-export const signal = controller.signal;
+/** Made when it is first asked for. */
+export function signal(): AbortSignal {
+  if (!controller) {
+    controller = new AbortController();
+    if (cancelReason !== undefined) controller.abort(cancelError());
+  }
+  return controller.signal;
+}
 
 let directory = "/";
 
@@ -66,7 +73,7 @@ export function cancel(reason: string, timeout = false): void {
   cancelReason = reason || "The run was cancelled";
   timedOut = timeout;
   cancelAll(cancelError);
-  controller.abort(cancelError());
+  controller?.abort(cancelError());
 }
 
 function cancelError(): Error {

@@ -233,7 +233,7 @@ export const step = {
   compensate: (body: unknown) => addCleanup(body, false),
   now: () => clock(),
   get signal() {
-    return signal;
+    return signal();
   },
   ai: missing("ai"),
   preview: missing("preview"),

@@ -103,9 +103,9 @@ JSValueRef make_error(JSContextRef context, const char* message) {
 
 // No C++ exception may pass through the VM: it becomes an Error in JavaScript.
 template <HostFunction function>
-JSValueRef call_host(JSContextRef context, JSObjectRef self, JSObjectRef, std::size_t count,
+JSValueRef call_host(JSContextRef context, JSObjectRef, JSObjectRef host, std::size_t count,
                      const JSValueRef values[], JSValueRef* exception) {
-  auto* run = static_cast<RunContext*>(JSObjectGetPrivate(self));
+  auto* run = static_cast<RunContext*>(JSObjectGetPrivate(host));
   if (run == nullptr || run->dead()) return JSValueMakeUndefined(context);
   try {
     return function(*run, context, Arguments(context, count, values));
@@ -131,28 +131,24 @@ constexpr std::array entries{
     Entry{"mapStack", call_host<map_stack_value>},
 };
 
-// One class for each function: its instances carry the run and can be called.
-std::array<JSClassRef, entries.size()> make_classes() {
-  std::array<JSClassRef, entries.size()> classes{};
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    JSClassDefinition definition = kJSClassDefinitionEmpty;
-    definition.className = entries[i].name;
-    definition.callAsFunction = entries[i].callback;
-    classes[i] = JSClassCreate(&definition);
-  }
-  return classes;
+// The object carries the run, and its functions are always called as its methods: functions that
+// carry something themselves need a class each, which every context would have to make anew.
+JSClassRef make_class() {
+  JSClassDefinition definition = kJSClassDefinitionEmpty;
+  definition.className = "Host";
+  return JSClassCreate(&definition);
 }
 
 }  // namespace
 
 JSObjectRef make_host(JSGlobalContextRef context, RunContext& run) {
-  static const auto classes = make_classes();
+  static const auto host_class = make_class();
   constexpr JSPropertyAttributes fixed =
       kJSPropertyAttributeReadOnly | kJSPropertyAttributeDontDelete;
-  JSObjectRef host = JSObjectMake(context, nullptr, nullptr);
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    const JsString name(entries[i].name);
-    JSObjectRef function = JSObjectMake(context, classes[i], &run);
+  JSObjectRef host = JSObjectMake(context, host_class, &run);
+  for (const auto& entry : entries) {
+    const JsString name(entry.name);
+    JSObjectRef function = JSObjectMakeFunctionWithCallback(context, name.get(), entry.callback);
     JSObjectSetProperty(context, host, name.get(), function, fixed, nullptr);
   }
   return host;

@@ -90,12 +90,13 @@ Result<WorkerProcess> spawn_worker(const std::vector<std::string>& argv) {
   // The zone is read once per process; workflow code sees UTC everywhere.
   char zone[] = "TZ=UTC";
   char locale[] = "LANG=C.UTF-8";
-  // Runs are short and many: what the optimising compiler makes is kept for code that runs hot (ten
-  // times JavaScriptCore's own measure), not made for each run of it anew.
-  char optimise_late[] = "JSC_thresholdForOptimizeAfterWarmUp=10000";
+  // Runs are short and many: what the optimising compiler makes is kept for code that runs hot (a
+  // hundred times JavaScriptCore's own measure: a loop still gets there in a millisecond), not made
+  // for each run of it anew.
+  char optimise_late[] = "JSC_thresholdForOptimizeAfterWarmUp=100000";
   // A collection visits the code of all runs, however little there is to collect: not before there
   // is something.
-  char collect_late[] = "JSC_smallHeapSize=33554432";
+  char collect_late[] = "JSC_smallHeapSize=67108864";
   // The checks of the watchdog are looked for by the code itself, so that no thread has to stop it.
   char poll[] = "JSC_usePollingTraps=1";
   char* environment[] = {zone, locale, optimise_late, collect_late, poll, nullptr};
