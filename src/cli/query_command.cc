@@ -25,8 +25,8 @@ Task<Result<JsonText>> answer_of(Services& services, RunsQueryCommand command) {
   auto events = co_await services.store().log().read(run->id, 0);
   auto bundle = script::load_bundle(services.home.bundles(), history::pin_of(events));
   if (!bundle) co_return tl::unexpected(bundle.error());
-  co_return co_await projects::query(services.loader(), std::move(events), *std::move(bundle),
-                                     std::move(command.name), *std::move(args));
+  co_return co_await projects::query(services.loader(), run->id, std::move(events),
+                                     *std::move(bundle), std::move(command.name), *std::move(args));
 }
 
 }  // namespace

@@ -81,8 +81,8 @@ Task<int> replay_history(Services& services, ReplayCommand command) {
   if (!bundle) co_return refuse(services, bundle.error());
   const auto file = bundle->file;
   const auto id = run->run.text;
-  const auto verdict =
-      co_await projects::replay(services.loader(), std::move(run->events), *std::move(bundle));
+  const auto verdict = co_await projects::replay(services.loader(), run->run,
+                                                 std::move(run->events), *std::move(bundle));
   if (!verdict) co_return refuse(services, verdict.error());
   if (command.json) {
     Json document{{"run", id}, {"file", file}};

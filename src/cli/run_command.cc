@@ -236,7 +236,7 @@ Task<Result<std::string>> fitting_code(Services& services, store::RunRow run) {
   if (!bundle) co_return tl::unexpected(bundle.error());
   const auto hash = bundle->hash;
   const auto verdict =
-      co_await projects::replay(services.loader(), std::move(events), *std::move(bundle));
+      co_await projects::replay(services.loader(), run.id, std::move(events), *std::move(bundle));
   if (!verdict) co_return tl::unexpected(verdict.error());
   if (verdict->matches()) co_return hash;
   co_return fail(ErrorCode::failed_precondition,

@@ -1,6 +1,7 @@
 #include "engine/decide.h"
 
 #include "base/check.h"
+#include "engine/replay.h"
 #include "engine/retry.h"
 
 #include <fmt/format.h>
@@ -276,7 +277,7 @@ std::vector<Event> number(const RunState& state, Time at, std::vector<Detail> de
   events.reserve(details.size());
   auto seq = state.seq;
   for (auto& detail : details) {
-    events.push_back({.seq = ++seq, .at = at, .detail = std::move(detail)});
+    events.push_back({.seq = ++seq, .at = at, .detail = std::move(detail), .flags = flag_run_id});
   }
   return events;
 }

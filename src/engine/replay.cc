@@ -75,11 +75,13 @@ bool is_job(const Detail& detail) {
          std::holds_alternative<RunCancelRequested>(detail);
 }
 
-Job job_of(const Event& event, const RunCreated& created) {
+Job job_of(const RunId& run, const Event& event, const RunCreated& created) {
   const auto what = std::visit(
       Overloaded{
           [&](const RunStarted&) -> decltype(Job::what) {
-            return StartJob{.run_name = created.name,
+            const bool knows_itself = (event.flags & flag_run_id) != 0;
+            return StartJob{.run = knows_itself ? run : RunId{},
+                            .run_name = created.name,
                             .project = created.project,
                             .seed = created.seed,
                             .request = created.request};
@@ -197,7 +199,7 @@ Activation replay_of(const RunId& run, const RunState& state, std::span<const Ev
   const auto seen = last_seen(state);
   for (const auto& event : events) {
     if (event.seq > seen) break;
-    if (is_job(event.detail)) activation.jobs.push_back(job_of(event, state.created));
+    if (is_job(event.detail)) activation.jobs.push_back(job_of(run, event, state.created));
   }
   return activation;
 }

@@ -17,12 +17,16 @@
 
 namespace agentcmd::engine {
 
+// Flag of RunStarted: the code is told the run's id. Histories of before are replayed without it.
+inline constexpr std::uint32_t flag_run_id = 1;
+
 // Whether the code is told of it.
 bool is_job(const history::Detail& detail);
 
-// What the code is told. `created` is the run's first event: the start job repeats it.
+// What the code of `run` is told. `created` is its first event: the start job repeats it.
 // Precondition: is_job(event.detail).
-history::Job job_of(const history::Event& event, const history::RunCreated& created);
+history::Job job_of(const history::RunId& run, const history::Event& event,
+                    const history::RunCreated& created);
 
 // One thing that the code asked for, as far as replay compares it.
 struct Asked {

@@ -51,7 +51,14 @@ TEST(Replay, OnlyAFinalFailureIsToldToTheCode) {
 
 TEST(Replay, AJobHasTheTimeOfItsEvent) {
   const Event fired{.seq = 3, .at = from_millis(42), .detail = TimerFired{{"nap"}}};
-  EXPECT_EQ(to_millis(job_of(fired, {}).at), 42);
+  EXPECT_EQ(to_millis(job_of({}, fired, {}).at), 42);
+}
+
+TEST(Replay, TheStartNamesTheRunUnlessItBeganBeforeThatWasSo) {
+  Event started{.seq = 2, .detail = RunStarted{}, .flags = flag_run_id};
+  EXPECT_EQ(std::get<StartJob>(job_of({"r1"}, started, {}).what).run, RunId{"r1"});
+  started.flags = 0;
+  EXPECT_EQ(std::get<StartJob>(job_of({"r1"}, started, {}).what).run, RunId{});
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 namespace agentcmd::history {
 
 struct StartJob {
+  RunId run;  // also in a replay, whatever the context is called; empty: the code is not told
   std::string run_name;
   std::string project;
   std::uint64_t seed = 0;

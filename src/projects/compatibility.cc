@@ -79,7 +79,7 @@ Task<Result<ReplayVerdict>> check_run(Replayer& replayer, store::Store& store,
     damage = fault.what();
   }
   if (!damage.empty()) co_return ReplayVerdict{.failure = damage};
-  co_return co_await replayer.check(std::move(events), *definition->bundle);
+  co_return co_await replayer.check(run.id, std::move(events), *definition->bundle);
 }
 
 Task<Result<std::vector<RunCheck>>> check_all(Replayer& replayer, store::Store& store,
@@ -114,17 +114,19 @@ Task<Result<script::Bundle>> code_now(Loader loader, store::RunRow run) {
   co_return *std::move(definition->bundle);
 }
 
-Task<Result<ReplayVerdict>> replay(Loader loader, std::vector<history::Event> events,
-                                   script::Bundle bundle) {
+Task<Result<ReplayVerdict>> replay(Loader loader, history::RunId run,
+                                   std::vector<history::Event> events, script::Bundle bundle) {
   Replayer replayer(loader.executor, loader.libexec);
-  co_return co_await finally_stop(replayer, replayer.check(std::move(events), std::move(bundle)));
+  co_return co_await finally_stop(
+      replayer, replayer.check(std::move(run), std::move(events), std::move(bundle)));
 }
 
-Task<Result<JsonText>> query(Loader loader, std::vector<history::Event> events,
+Task<Result<JsonText>> query(Loader loader, history::RunId run, std::vector<history::Event> events,
                              script::Bundle bundle, std::string name, JsonText args) {
   Replayer replayer(loader.executor, loader.libexec);
-  co_return co_await finally_stop(replayer, replayer.query(std::move(events), std::move(bundle),
-                                                           std::move(name), std::move(args)));
+  co_return co_await finally_stop(
+      replayer, replayer.query(std::move(run), std::move(events), std::move(bundle),
+                               std::move(name), std::move(args)));
 }
 
 Task<Result<std::vector<RunCheck>>> check_runs(Loader loader, store::Store& store, fs::path project,

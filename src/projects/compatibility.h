@@ -19,12 +19,13 @@ namespace agentcmd::projects {
 // Errors: as resolve_definition.
 Task<Result<script::Bundle>> code_now(Loader loader, store::RunRow run);
 
-// One replay of a whole history (runtime/replayer.h).
-Task<Result<runtime::ReplayVerdict>> replay(Loader loader, std::vector<history::Event> events,
+// One replay of the whole history of a run (runtime/replayer.h).
+Task<Result<runtime::ReplayVerdict>> replay(Loader loader, history::RunId run,
+                                            std::vector<history::Event> events,
                                             script::Bundle bundle);
 
-// One question to the code of a history (runtime::Replayer::query).
-Task<Result<JsonText>> query(Loader loader, std::vector<history::Event> events,
+// One question to the code of a run with this history (runtime::Replayer::query).
+Task<Result<JsonText>> query(Loader loader, history::RunId run, std::vector<history::Event> events,
                              script::Bundle bundle, std::string name, JsonText args);
 
 struct RunCheck {

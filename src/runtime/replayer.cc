@@ -76,11 +76,12 @@ Task<> Replayer::forget(Replayed replayed) {
 
 // Where the code asked is found out only when it asked for something else: a stack for each command
 // takes longer than all the rest.
-Task<Result<ReplayVerdict>> Replayer::check(std::vector<Event> events, script::Bundle bundle) {
+Task<Result<ReplayVerdict>> Replayer::check(history::RunId run, std::vector<Event> events,
+                                            script::Bundle bundle) {
   const auto state = engine::state_of(events);
   const auto recorded = engine::asked_in(events);
   ReplayVerdict verdict{.commands = recorded.size()};
-  auto activation = engine::replay_of({}, state, events, bundle.hash);
+  auto activation = engine::replay_of(run, state, events, bundle.hash);
   if (activation.jobs.empty()) co_return verdict;
   for (const bool locate : {false, true}) {
     activation.locate = locate;
@@ -93,9 +94,9 @@ Task<Result<ReplayVerdict>> Replayer::check(std::vector<Event> events, script::B
   co_return verdict;
 }
 
-Task<Result<JsonText>> Replayer::query(std::vector<Event> events, script::Bundle bundle,
-                                       std::string name, JsonText args) {
-  auto activation = engine::replay_of({}, engine::state_of(events), events, bundle.hash);
+Task<Result<JsonText>> Replayer::query(history::RunId run, std::vector<Event> events,
+                                       script::Bundle bundle, std::string name, JsonText args) {
+  auto activation = engine::replay_of(run, engine::state_of(events), events, bundle.hash);
   if (activation.jobs.empty()) {
     co_return fail(ErrorCode::failed_precondition, "the run has not begun yet: ask it later");
   }

@@ -37,14 +37,16 @@ class Replayer {
  public:
   Replayer(boost::asio::any_io_executor executor, std::filesystem::path libexec);
 
-  // `events` is a whole history. Throws Fault where it is damaged. Error: no worker can be started.
-  Task<Result<ReplayVerdict>> check(std::vector<history::Event> events, script::Bundle bundle);
+  // `events` is the whole history of `run`. Throws Fault where it is damaged. Error: no worker can
+  // be started.
+  Task<Result<ReplayVerdict>> check(history::RunId run, std::vector<history::Event> events,
+                                    script::Bundle bundle);
 
   // Asks the code as it stands after `events` (step.onQuery); `args` is JSON. Errors: as
   // script::Worker::query, and failed_precondition where the code does not match the history, or
   // has not been told anything yet.
-  Task<Result<JsonText>> query(std::vector<history::Event> events, script::Bundle bundle,
-                               std::string name, JsonText args);
+  Task<Result<JsonText>> query(history::RunId run, std::vector<history::Event> events,
+                               script::Bundle bundle, std::string name, JsonText args);
 
   // To be called once, before the end.
   Task<> stop();

@@ -229,7 +229,8 @@ Task<Result<void>> RunActor::resume(std::string by) {
   }
   std::vector<Job> unseen;
   unseen.reserve(state_.unseen.size());
-  for (const auto& event : state_.unseen) unseen.push_back(engine::job_of(event, state_.created));
+  for (const auto& event : state_.unseen)
+    unseen.push_back(engine::job_of(run_, event, state_.created));
   resume_by_.reset();
   co_return co_await turn({RunResumed{.by = std::move(by), .code_hash = state_.code_hash}},
                           std::move(unseen));
@@ -350,7 +351,8 @@ RunActor::Turn RunActor::begin_turn(Details details, std::vector<Job> unseen) {
   turn.events = apply(turn.at, details);
   turn.details = std::move(details);
   for (const auto& event : turn.events) {
-    if (engine::is_job(event.detail)) turn.jobs.push_back(engine::job_of(event, state_.created));
+    if (engine::is_job(event.detail))
+      turn.jobs.push_back(engine::job_of(run_, event, state_.created));
   }
   for (auto& job : std::exchange(closure_jobs_, {})) {
     if (!is_current(job)) continue;
@@ -593,7 +595,8 @@ std::vector<Event> RunActor::apply(Time at, const Details& details) {
       drop(detail);
       continue;
     }
-    events.push_back({.seq = state_.seq + 1, .at = at, .detail = detail});
+    events.push_back(
+        {.seq = state_.seq + 1, .at = at, .detail = detail, .flags = engine::flag_run_id});
     state_.apply(events.back());
   }
   return events;

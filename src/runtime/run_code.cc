@@ -186,7 +186,7 @@ Task<bool> RunActor::replay() {
   std::vector<Job> jobs;
   for (const auto& event : history) {
     if (event.seq > seen_) break;
-    if (engine::is_job(event.detail)) jobs.push_back(engine::job_of(event, state_.created));
+    if (engine::is_job(event.detail)) jobs.push_back(engine::job_of(run_, event, state_.created));
     seen.push_back(event);
   }
   if (jobs.empty()) co_return true;

@@ -38,6 +38,7 @@ void append_job(std::string& out, const history::Job& job) {
   std::visit(
       Overloaded{[&](const history::StartJob& start) {
                    out += "\"start\"";
+                   if (!start.run.text.empty()) append_member(out, "run", start.run.text);
                    append_member(out, "name", start.run_name);
                    append_member(out, "project", start.project);
                    append_member(out, "seed", std::to_string(start.seed));

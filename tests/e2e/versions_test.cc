@@ -69,6 +69,21 @@ export default defineWorkflow({{ id: "two" }}, async ({{ step }}) => {{
   Sandbox sandbox;
 };
 
+TEST_F(VersionsTest, ARunKnowsItsIdTheSameInEveryReplay) {
+  sandbox.define("self.ts", R"(
+export default defineWorkflow({ id: "self" }, async ({ event, step }) => {
+  await step.run(`of ${event.data.runId}`, () => 1);
+  step.onQuery("me", () => event.data.runId);
+  return event.data.runId;
+});
+)");
+  const auto id = run_to_end("self");
+  EXPECT_EQ(sandbox.run(id)["result"], id);
+  EXPECT_EQ(sandbox.agentcmd({"runs", "query", id, "me"}).out, id + "\n");
+  const auto replayed = sandbox.agentcmd({"replay", export_of(id, true).string()});
+  EXPECT_EQ(replayed.code, 0) << replayed.out << replayed.err;
+}
+
 TEST_F(VersionsTest, AnExportedHistoryReplaysAgainstTheSameCode) {
   define_two("second");
   const auto history = export_of(run_to_end("two"));

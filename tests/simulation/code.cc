@@ -417,7 +417,7 @@ std::vector<history::Command> commands_of(const Program& program,
     // What came during a pause that goes on is told later.
     if (!state.unseen.empty() && event.seq >= state.unseen.front().seq) break;
     if (engine::is_job(event.detail)) {
-      code.apply(engine::job_of(event, state.created), true, state.patches);
+      code.apply(engine::job_of({}, event, state.created), true, state.patches);
     }
   }
   return code.take_commands();
