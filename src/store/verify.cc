@@ -1,6 +1,7 @@
 #include "store/verify.h"
 
 #include "base/fault.h"
+#include "base/limits.h"
 #include "history/codec.h"
 #include "history/history.h"
 #include "store/blobs.h"
@@ -12,6 +13,7 @@
 
 #include <fmt/format.h>
 #include <soci/soci.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -293,6 +295,24 @@ class Verification {
   soci::statement select_steps_;
 };
 
+// Even to read a database, SQLite needs room for an index beside it.
+bool is_disk_full(const Home& home) {
+  constexpr std::uint64_t index_bytes = 128 * limits::kib;
+  struct statvfs disk{};
+  return statvfs(home.root.c_str(), &disk) == 0 &&
+         static_cast<std::uint64_t>(disk.f_bavail) * disk.f_frsize < index_bytes;
+}
+
+Finding full(std::string what) {
+  return {.check = "database",
+          .severity = Severity::problem,
+          .what = std::move(what),
+          .meaning =
+              "the disk is full, so that the database cannot even be read; nothing recorded "
+              "is lost, and nothing needs to be restored",
+          .action = "free some space, then agentcmd doctor again"};
+}
+
 Finding unreadable(std::string what) {
   return {.check = "database",
           .severity = Severity::problem,
@@ -361,7 +381,7 @@ Verified verify_store(const Home& home, const Fold& fold) {
       out.is_readable = true;
     });
   } catch (const Fault& fault) {
-    out.findings.push_back(unreadable(fault.what()));
+    out.findings.push_back(is_disk_full(home) ? full(fault.what()) : unreadable(fault.what()));
   }
   return out;
 }

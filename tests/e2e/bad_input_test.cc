@@ -260,6 +260,19 @@ TEST_F(FullDiskTest, AFullDiskIsSaidAndTheRunGoesOnOnceThereIsSpace) {
   EXPECT_EQ(result_of(resumed)["result"], "done");
 }
 
+TEST_F(FullDiskTest, DoctorSaysThatTheDiskIsFullAndAdvisesNoRestore) {
+  define("return 1;");
+  ASSERT_EQ(sandbox.agentcmd({"run", "one", "--json"}).code, 0);
+  fill();
+  const auto examined = sandbox.agentcmd({"doctor"});
+  EXPECT_EQ(examined.code, 1) << examined.out;
+  EXPECT_TRUE(examined.out.contains("the disk is full")) << examined.out;
+  EXPECT_TRUE(examined.out.contains("free some space")) << examined.out;
+  EXPECT_FALSE(examined.out.contains("agentcmd restore")) << examined.out;
+  fs::remove(sandbox.home / "filler");
+  EXPECT_FALSE(sandbox.agentcmd({"doctor"}).out.contains("the disk is full, so"));
+}
+
 TEST_F(BadInputTest, APayloadThatIsGonePausesTheRunAndNamesTheStep) {
   define(
       "const r = await step.run('big', async () => 'x'.repeat(20000));"
