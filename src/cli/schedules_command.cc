@@ -212,11 +212,19 @@ class Schedules {
   }
 
   Task<Result<std::vector<Time>>> moments_of(CronTrigger trigger) {
+    const auto cron = trigger.cron;
+    const auto zone = trigger.timezone;
     const auto from = parse_moment(command_.from);
     if (!from) co_return tl::unexpected(from.error());
     const auto to =
         command_.to.empty() ? Result<Time>(services_.clock.now()) : parse_moment(command_.to);
     if (!to) co_return tl::unexpected(to.error());
+    if (*to < *from) {
+      co_return fail(
+          ErrorCode::invalid_argument,
+          fmt::format("--from {} is later than {} {}: nothing lies between them", to_iso8601(*from),
+                      command_.to.empty() ? "now," : "--to", to_iso8601(*to)));
+    }
     const auto times = co_await due_times_.of(std::move(trigger), *from - Milliseconds(1), *to,
                                               limits::due_times_max + 1);
     if (times && times->size() > limits::due_times_max) {
@@ -224,6 +232,12 @@ class Schedules {
                      fmt::format("more than {} due times lie between {} and {}: backfill a shorter "
                                  "time",
                                  limits::due_times_max, to_iso8601(*from), to_iso8601(*to)));
+    }
+    if (times && times->empty()) {
+      co_return fail(
+          ErrorCode::invalid_argument,
+          fmt::format("'{}' is never due between {} and {} ({} in {}): nothing to start",
+                      command_.schedule, to_iso8601(*from), to_iso8601(*to), cron, zone));
     }
     co_return times;
   }

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <fstream>
 #include <map>
@@ -246,6 +247,17 @@ TEST_F(FlowTest, SchedulesAreListedPausedResumedAndBackfilled) {
   std::set<std::string> causes;
   for (const auto& start : started) causes.insert(start["cause"]);
   EXPECT_TRUE(causes.contains("schedule nightly 2026-03-29T01:00:00.000Z")) << started.dump();
+  for (const auto& [from, to, says] :
+       {std::array{"2026-03-31", "2026-03-28", "is later than --to"},
+        std::array{"2999-01-01", "", "is later than now"},
+        std::array{"2026-03-28T12:00", "2026-03-28T13:00", "is never due between"}}) {
+    std::vector<std::string> words{"schedules", "backfill", "nightly", "--from", from};
+    if (*to != '\0') words.insert(words.end(), {"--to", to});
+    const auto refused = sandbox.agentcmd(words);
+    EXPECT_EQ(refused.code, 2) << refused.out;
+    EXPECT_TRUE(refused.err.contains(says)) << refused.err;
+  }
+  EXPECT_EQ(sandbox.runs().size(), 3U);
   const auto unknown = sandbox.agentcmd({"schedules", "pause", "nightli"});
   EXPECT_EQ(unknown.code, 2);
   EXPECT_TRUE(unknown.err.contains("Did you mean 'nightly'")) << unknown.err;
