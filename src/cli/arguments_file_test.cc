@@ -27,7 +27,7 @@ class ArgumentsFileTest : public testing::Test {
   ~ArgumentsFileTest() override { fs::remove_all(root_); }
 
   Error refused(const std::string& name) const {
-    auto text = read_arguments(root_, name);
+    auto text = read_arguments(root_, {"--args", name});
     EXPECT_FALSE(text) << name << " was read";
     return text ? Error{} : text.error();
   }
@@ -38,7 +38,7 @@ class ArgumentsFileTest : public testing::Test {
 TEST_F(ArgumentsFileTest, AFileIsReadByteForByte) {
   const std::string text("{\"a\": \"\0x\"}\n", 12);
   std::ofstream(root_ / "args.json", std::ios::binary) << text;
-  EXPECT_EQ(*read_arguments(root_, "args.json"), text);
+  EXPECT_EQ(*read_arguments(root_, {"--args", "args.json"}), text);
 }
 
 TEST_F(ArgumentsFileTest, APipeIsReadToItsEnd) {
@@ -49,7 +49,7 @@ TEST_F(ArgumentsFileTest, APipeIsReadToItsEnd) {
     const process::UniqueFd in(ends[1]);
     ASSERT_EQ(write(in.get(), "{}", 2), 2);
   }
-  EXPECT_EQ(*read_arguments(out.get(), "stdin"), "{}");
+  EXPECT_EQ(*read_arguments(out.get(), {"--args", "stdin"}), "{}");
 }
 
 TEST_F(ArgumentsFileTest, ADeviceHasNoEnd) {
@@ -64,7 +64,7 @@ TEST_F(ArgumentsFileTest, WhatIsTooLargeIsRefusedAndNotRead) {
   EXPECT_EQ(refused("large.json").code, ErrorCode::resource_exhausted);
   EXPECT_NE(refused("large.json").message.find("larger than 16 MiB"), std::string::npos);
   fs::resize_file(file, limits::arguments_bytes_max);
-  EXPECT_TRUE(read_arguments(root_, "large.json"));
+  EXPECT_TRUE(read_arguments(root_, {"--args", "large.json"}));
 }
 
 TEST_F(ArgumentsFileTest, WhatIsNoFileIsNamed) {
@@ -72,6 +72,14 @@ TEST_F(ArgumentsFileTest, WhatIsNoFileIsNamed) {
             "--args: 'missing.json' cannot be read: No such file or directory");
   EXPECT_EQ(refused("missing.json").code, ErrorCode::not_found);
   EXPECT_EQ(refused(".").message, "--args: '.' is a folder, not a file");
+}
+
+TEST_F(ArgumentsFileTest, WhatIsTypedIsItselfUnlessItNamesAFile) {
+  std::ofstream(root_ / "data.json") << "[1]";
+  EXPECT_EQ(*text_or_file("--data", "{}", root_), "{}");
+  EXPECT_EQ(*text_or_file("--data", "@data.json", root_), "[1]");
+  EXPECT_EQ(text_or_file("--data", "@no.json", root_).error().message,
+            "--data: 'no.json' cannot be read: No such file or directory");
 }
 
 }  // namespace

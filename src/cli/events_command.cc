@@ -8,7 +8,6 @@
 #include "projects/project.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <utility>
 
@@ -21,16 +20,11 @@ constexpr auto ok = static_cast<int>(ExitCode::ok);
 Result<JsonText> data_of(const std::optional<std::string>& typed,
                          const std::filesystem::path& cwd) {
   if (!typed) return JsonText{"{}"};
-  auto text = *typed;
-  if (text.starts_with('@')) {
-    const auto name = text.substr(1);
-    auto content = name == "-" ? read_arguments(STDIN_FILENO, "stdin") : read_arguments(cwd, name);
-    if (!content) return tl::unexpected(content.error());
-    text = *std::move(content);
-  }
-  const auto parsed = parse_json(text, "--data");
+  const auto text = text_or_file("--data", *typed, cwd);
+  if (!text) return tl::unexpected(text.error());
+  const auto parsed = parse_json(*text, "--data");
   if (!parsed) return tl::unexpected(parsed.error());
-  return JsonText{std::string(trim(text))};
+  return JsonText{std::string(trim(*text))};
 }
 
 Result<std::filesystem::path> project_of(const Services& services, const std::string& named) {

@@ -106,9 +106,8 @@ ViewKind view_kind(bool json, bool quiet) {
 
 Result<std::optional<std::string>> args_text(const std::optional<std::string>& typed,
                                              const fs::path& cwd) {
-  if (!typed || !typed->starts_with('@')) return typed;
-  const auto name = typed->substr(1);
-  auto text = name == "-" ? read_arguments(STDIN_FILENO, "stdin") : read_arguments(cwd, name);
+  if (!typed) return typed;
+  auto text = text_or_file("--args", *typed, cwd);
   if (!text) return tl::unexpected(text.error());
   return *std::move(text);
 }

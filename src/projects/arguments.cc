@@ -232,11 +232,11 @@ Result<JsonText> make_arguments(const std::optional<JsonText>& schema_text,
                                 const ArgumentInput& input) {
   Json args = Json::object();
   if (input.json) {
-    auto parsed = parse_json(*input.json, "--args");
+    auto parsed = parse_json(*input.json, input.what);
     if (!parsed) return tl::unexpected(parsed.error());
     if (!parsed->is_object()) {
       return fail(ErrorCode::invalid_argument,
-                  "--args: expected a JSON object, as in '{\"a\": 1}'");
+                  input.what + ": expected a JSON object, as in '{\"a\": 1}'");
     }
     args = *std::move(parsed);
   }

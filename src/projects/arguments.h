@@ -13,6 +13,7 @@ namespace agentcmd::projects {
 struct ArgumentInput {
   std::optional<std::string> json;  // the text of --args, or of the file that it names
   std::vector<std::string> pairs;   // "key=value" of each --arg; they win over `json`
+  std::string what = "--args";      // where `json` comes from, for messages
 };
 
 // The arguments with defaults filled in, checked against `schema` if there is one. invalid_argument

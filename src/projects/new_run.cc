@@ -14,7 +14,7 @@ Task<Result<runtime::NewRun>> new_run(Loader loader, std::filesystem::path proje
   auto definition = co_await resolve_definition(std::move(loader), project, project, workflow);
   if (!definition) co_return tl::unexpected(definition.error());
   const auto& info = *definition->info;
-  const ArgumentInput input{.json = args.text, .pairs = {}};
+  const ArgumentInput input{.json = args.text, .pairs = {}, .what = "args"};
   const auto checked = make_arguments(info.args_schema, input);
   if (!checked) co_return tl::unexpected(checked.error());
   auto terms = flow_terms(project, info.id, info.config, *checked);

@@ -104,9 +104,9 @@ class Reading {
 };
 
 Result<TriggeredRun> triggered_run(const std::string& project, const Definition& definition,
-                                   const JsonText& given, Json request) {
+                                   const ArgumentInput& given, Json request) {
   const auto& info = *definition.info;
-  const auto args = make_arguments(info.args_schema, {.json = given.text, .pairs = {}});
+  const auto args = make_arguments(info.args_schema, given);
   if (!args) return tl::unexpected(args.error());
   auto terms = flow_terms(project, info.id, info.config, *args);
   if (!terms) return tl::unexpected(terms.error());
@@ -152,7 +152,9 @@ Task<ProjectTriggers> read_triggers(TriggerSources from, std::filesystem::path p
 Result<TriggeredRun> run_of_event(const std::string& project, const Definition& definition,
                                   const std::string& id, const std::string& name,
                                   const JsonText& data) {
-  const JsonText args{data.text.empty() || data.text == "null" ? "{}" : data.text};
+  const ArgumentInput args{.json = data.text.empty() || data.text == "null" ? "{}" : data.text,
+                           .pairs = {},
+                           .what = "the event's data"};
   auto run = triggered_run(project, definition, args,
                            {{"mode", "stay"}, {"event", {{"id", id}, {"name", name}}}});
   if (!run) return run;
@@ -166,7 +168,9 @@ Result<TriggeredRun> run_of_schedule(const std::string& project, const Definitio
                                      const CronTrigger& trigger, std::optional<Time> due) {
   Json request{{"mode", trigger.mode}, {"schedule", trigger.name}};
   if (due) request["due"] = to_iso8601(*due);
-  auto run = triggered_run(project, definition, trigger.args, std::move(request));
+  auto run = triggered_run(project, definition,
+                           {.json = trigger.args.text, .pairs = {}, .what = "the trigger's args"},
+                           std::move(request));
   if (!run) return run;
   run->run.origin = "schedule";
   run->run.cause = trigger.name;

@@ -117,6 +117,16 @@ TEST_F(EventsTest, EventsAreListedAndBadOnesRefused) {
   }
 }
 
+TEST_F(EventsTest, WhatIsWrongWithDataNamesTheFlagThatWasTyped) {
+  sandbox.write("a folder/x", "");
+  for (const auto& data : {"@missing.json", "@a folder", "{", "@/dev/zero"}) {
+    const auto refused = sandbox.agentcmd({"events", "send", "x", "--data", data});
+    EXPECT_EQ(refused.code, 2) << refused.out;
+    EXPECT_TRUE(refused.err.contains("--data")) << refused.err;
+    EXPECT_FALSE(refused.err.contains("--args")) << refused.err;
+  }
+}
+
 TEST_F(EventsTest, AChildGetsItsDefaultsAndItsResultComesBack) {
   sandbox.write("go", "");
   const auto finished = sandbox.agentcmd({"run", "parent", "--json"});
