@@ -104,9 +104,11 @@ int run_detached(Output& output, const std::vector<std::string>& words, bool jso
   if (json) {
     output.out(to_text({{"type", "detached"}, {"run", run}}) + "\n");
   } else {
-    output.out(fmt::format("{}\n", id));
-    output.err(
-        fmt::format("Running in the background. Watch it: agentcmd runs logs {} --follow\n", id));
+    // A script takes the id; whoever reads it sees what to do with it.
+    output.out(
+        output.out_is_terminal()
+            ? fmt::format("{}  runs in the background; agentcmd runs logs {} --follow\n", id, id)
+            : id + "\n");
   }
   return static_cast<int>(ExitCode::ok);
 }

@@ -45,25 +45,21 @@ Task<std::vector<history::Event>> past_of(Services& services, history::RunId run
   }
 }
 
-Task<Result<runtime::Requested>> take_hold(Services& services, runtime::Driver& driver,
-                                           RunView& view, Target target) {
+Task<Result<runtime::Requested>> take_hold(runtime::Driver& driver, Target target) {
   if (auto* fresh = std::get_if<FreshRun>(&target)) {
-    auto made = co_await driver.request(std::move(fresh->run), std::move(fresh->policy));
-    if (made && made->is_new) view.begin(made->run, co_await past_of(services, made->run));
-    co_return made;
+    co_return co_await driver.request(std::move(fresh->run), std::move(fresh->policy));
   }
   const auto [run, code_hash] = std::get<TakenOver>(std::move(target));
   const auto adopted = co_await driver.adopt(run);
   if (!adopted) co_return tl::unexpected(adopted.error());
   if (!code_hash.empty()) driver.change_code(run, code_hash);
-  view.begin(run, co_await past_of(services, run));
   co_return runtime::Requested{.run = run, .message = {}};
 }
 
 Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& view,
                          Target target) {
   const bool resume = std::holds_alternative<TakenOver>(target);
-  const auto held = co_await take_hold(services, driver, view, std::move(target));
+  const auto held = co_await take_hold(driver, std::move(target));
   if (!held) co_return refuse(services, held.error());
   services.run_started = true;
   if (!held->is_new) co_return co_await watch_same_run(services, view, held->run);
@@ -72,6 +68,7 @@ Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& v
     view.detached();
   }
   co_return co_await execute_run(services, driver, view, held->run, resume);
+  view.begin(held->run, co_await past_of(services, held->run));
 }
 
 }  // namespace

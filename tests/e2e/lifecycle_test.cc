@@ -125,6 +125,21 @@ TEST_F(LifecycleTest, DetachLeavesTheExecutingProcessInTheBackground) {
   wait_until([&] { return sandbox.run(id)["status"] == "completed"; }, "the run completes");
 }
 
+TEST_F(LifecycleTest, WhatARunInTheBackgroundSaysIsItsIdAndNothingElse) {
+  sandbox.write("go", "");
+  const auto plain = sandbox.agentcmd({"run", "waiting", "--detach"});
+  EXPECT_EQ(plain.code, 0);
+  EXPECT_EQ(plain.out, only_run() + "\n");
+  EXPECT_EQ(plain.err, "");
+  wait_until([&] { return sandbox.run(only_run())["status"] == "completed"; }, "the run completes");
+  const auto json = sandbox.agentcmd({"run", "waiting", "--detach", "--json"});
+  const auto document = Json::parse(json.out);
+  EXPECT_EQ(document["type"], "detached");
+  const std::string id = document["run"]["id"];
+  EXPECT_EQ(json.err, "");
+  wait_until([&] { return sandbox.run(id)["status"] == "completed"; }, "that one, too");
+}
+
 TEST_F(LifecycleTest, LogsCanBeFollowedFromAnotherTerminal) {
   auto running = sandbox.start({"run", "waiting", "--json"});
   wait_for("started");
