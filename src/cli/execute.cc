@@ -3,6 +3,7 @@
 #include "async/settled.h"
 #include "async/task_group.h"
 #include "async/wakeup.h"
+#include "cli/child_waits.h"
 #include "cli/detach.h"
 #include "cli/dispatch.h"
 #include "cli/exit_code.h"
@@ -84,6 +85,9 @@ class Execution {
                       "{}\n",
                       run_.text));
       std::rethrow_exception(fault_);
+    }
+    if (!view_.facts().waiting.invoked.empty()) {
+      view_.know_children(co_await child_waits(services_.store(), view_.facts().waiting));
     }
     if (leaving_ != 0) co_return left();
     co_return is_left() ? left_at_gate() : ended();

@@ -274,7 +274,11 @@ std::string result_line(const Ending& ending, const RunFacts& facts) {
   for (const auto& [field, value] : facts.updates.items()) {
     if (!run.contains(field)) run[field] = value;
   }
-  if (ending.status == store::RunStatus::waiting) run["waiting"] = facts.waiting.to_json();
+  const auto& children = facts.waiting.children;
+  if (ending.status == store::RunStatus::waiting || !children.gates.empty() ||
+      !children.paused.empty()) {
+    run["waiting"] = facts.waiting.to_json();
+  }
   const auto merge = merge_command(facts);
   if (!merge.empty()) run["merge_command"] = merge;
   // The workflow's result is spliced in as it was stored.

@@ -14,6 +14,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace agentcmd::cli {
@@ -32,6 +33,8 @@ class RunView : public runtime::Observer {
   void begin(const history::RunId& run, const std::vector<history::Event>& past);
   // Something about the run that is no event: how to stop it, that it was detached.
   virtual void notice(std::string_view text) = 0;
+  // What the run's children wait for, for the ending.
+  void know_children(ChildWaits children) { facts_.waiting.children = std::move(children); }
   // How it ended; nothing follows.
   void finish(const Ending& ending);
   // It ended without an ending: the error is said by whoever calls this.

@@ -3,6 +3,7 @@
 #include "base/duration.h"
 #include "base/text.h"
 #include "cli/answered_gates.h"
+#include "cli/child_waits.h"
 #include "cli/dispatch.h"
 #include "cli/exit_code.h"
 #include "cli/interrupted.h"
@@ -239,6 +240,7 @@ Task<int> show_run(Services& services, RunsShowCommand command) {
     const auto gate = facts.waiting.gates.find(key);
     if (gate != facts.waiting.gates.end()) gate->second.answered_by = by;
   }
+  facts.waiting.children = co_await child_waits(store, facts.waiting);
   if (command.json) {
     auto document = run_document(*run, is_interrupted(services, *run), steps, forks, facts);
     document["children"] = to_json(children);

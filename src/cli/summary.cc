@@ -72,14 +72,20 @@ std::string failure_text(const Ending& ending, const RunFacts& facts) {
   return text;
 }
 
+void add_gate(Lines& lines, const history::RunId& run, const OpenGate& gate) {
+  if (!gate.answered_by.empty()) return;  // `runs resume`, which is named last, goes on
+  lines.add("about", gate.body);
+  if (gate.options.size() > 1) lines.add("options", join(gate.options, ", "));
+  lines.add("approve", approve_command(run, gate));
+  lines.add("deny", deny_command(run, gate));
+}
+
 void add_waiting(Lines& lines, const history::RunId& run, const Waiting& waiting) {
   for (const auto& line : waiting.lines()) lines.add("waits for", line);
-  for (const auto& [key, gate] : waiting.gates) {
-    if (!gate.answered_by.empty()) continue;  // `runs resume`, which is named last, goes on
-    lines.add("about", gate.body);
-    if (gate.options.size() > 1) lines.add("options", join(gate.options, ", "));
-    lines.add("approve", approve_command(run, gate));
-    lines.add("deny", deny_command(run, gate));
+  for (const auto& [key, gate] : waiting.gates) add_gate(lines, run, gate);
+  for (const auto& gate : waiting.children.gates) add_gate(lines, run, gate);
+  for (const auto& child : waiting.children.paused) {
+    lines.add("first", fmt::format("agentcmd runs resume {}", child.run.text));
   }
 }
 

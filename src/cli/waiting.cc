@@ -22,6 +22,7 @@ OpenGate gate_of(const history::GateOpened& opened) {
       .options = {},
       .until = until_of(opened.timeout_at),
       .answered_by = {},
+      .child = {},
   };
   if (!said) return gate;
   const auto options = said->find("options");
@@ -41,7 +42,26 @@ Json until_json(const std::optional<Time>& until) {
 }
 
 std::string gate_words(std::string_view verb, const history::RunId& run, const OpenGate& gate) {
-  return fmt::format("agentcmd {} {} {}", verb, run.text, shell_quoted(gate.key.text));
+  const auto& of = gate.child.text.empty() ? run : gate.child;
+  return fmt::format("agentcmd {} {} {}", verb, of.text, shell_quoted(gate.key.text));
+}
+
+Json gate_json(const OpenGate& gate) {
+  Json json{{"kind", "gate"},
+            {"key", gate.key.text},
+            {"name", gate.name},
+            {"title", gate.title},
+            {"body", gate.body.empty() ? Json() : Json(gate.body)},
+            {"options", gate.options},
+            {"answered_by", gate.answered_by.empty() ? Json() : Json(gate.answered_by)},
+            {"until", until_json(gate.until)}};
+  if (!gate.child.text.empty()) json["run"] = gate.child.text;
+  return json;
+}
+
+std::string child_of(const history::StepCheckpoint& checkpoint) {
+  const auto data = parse_json(checkpoint.data.text, "checkpoint");
+  return data && data->is_object() ? string_or(*data, "child") : std::string();
 }
 
 }  // namespace
@@ -71,6 +91,8 @@ void Waiting::apply(const history::Detail& detail) {
     end(stopped->key);
   } else if (const auto* scheduled = std::get_if<history::StepScheduled>(&detail)) {
     steps.insert(scheduled->key);
+  } else if (const auto* said = std::get_if<history::StepCheckpoint>(&detail)) {
+    if (auto child = child_of(*said); !child.empty()) invoked[said->key] = {std::move(child)};
   } else if (const auto* completed = std::get_if<history::StepCompleted>(&detail)) {
     end(completed->key);
   } else if (const auto* failed = std::get_if<history::StepFailed>(&detail)) {
@@ -88,17 +110,12 @@ void Waiting::end(const history::StepKey& key) {
   waits.erase(key);
   timers.erase(key);
   steps.erase(key);
+  invoked.erase(key);
 }
 
 std::vector<std::string> Waiting::lines() const {
   std::vector<std::string> lines;
-  for (const auto& [key, gate] : gates) {
-    lines.push_back(
-        gate.answered_by.empty()
-            ? fmt::format("approval '{}': {}{}", gate.name, gate.title, until_text(gate.until))
-            : fmt::format("approval '{}': answered by {}; a process has yet to take the answer",
-                          gate.name, gate.answered_by));
-  }
+  for (const auto& [key, gate] : gates) lines.push_back(describe(gate));
   for (const auto& [key, wait] : waits) {
     lines.push_back(
         fmt::format("event {} for '{}'{}", wait.event, wait.name, until_text(wait.until)));
@@ -106,20 +123,17 @@ std::vector<std::string> Waiting::lines() const {
   for (const auto& [key, timer] : timers) {
     lines.push_back(fmt::format("timer '{}' (until {})", timer.name, to_iso8601(timer.until)));
   }
+  for (const auto& gate : children.gates) lines.push_back(describe(gate));
+  for (const auto& child : children.paused) {
+    lines.push_back(fmt::format("run {}, which is paused: {}", child.run.text, child.message));
+  }
   return lines;
 }
 
 Json Waiting::to_json() const {
   Json all = Json::array();
   for (const auto& [key, gate] : gates) {
-    all.push_back({{"kind", "gate"},
-                   {"key", key.text},
-                   {"name", gate.name},
-                   {"title", gate.title},
-                   {"body", gate.body.empty() ? Json() : Json(gate.body)},
-                   {"options", gate.options},
-                   {"answered_by", gate.answered_by.empty() ? Json() : Json(gate.answered_by)},
-                   {"until", until_json(gate.until)}});
+    all.push_back(gate_json(gate));
   }
   for (const auto& [key, wait] : waits) {
     all.push_back({{"kind", "event"},
@@ -134,7 +148,20 @@ Json Waiting::to_json() const {
                    {"name", timer.name},
                    {"until", to_iso8601(timer.until)}});
   }
+  for (const auto& gate : children.gates) all.push_back(gate_json(gate));
+  for (const auto& child : children.paused) {
+    all.push_back({{"kind", "child"}, {"run", child.run.text}, {"message", child.message}});
+  }
   return all;
+}
+
+std::string describe(const OpenGate& gate) {
+  const auto of = gate.child.text.empty() ? "" : " of run " + gate.child.text;
+  if (gate.answered_by.empty()) {
+    return fmt::format("approval '{}'{}: {}{}", gate.name, of, gate.title, until_text(gate.until));
+  }
+  return fmt::format("approval '{}'{}: answered by {}; a process has yet to take the answer",
+                     gate.name, of, gate.answered_by);
 }
 
 std::string approve_command(const history::RunId& run, const OpenGate& gate) {

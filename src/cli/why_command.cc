@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "cli/answered_gates.h"
+#include "cli/child_waits.h"
 #include "cli/dispatch.h"
 #include "cli/text_width.h"
 #include "engine/why.h"
@@ -36,6 +37,31 @@ Json document_of(const store::RunRow& run, const engine::WhyFacts& facts, const 
   return document;
 }
 
+Waiting waiting_of(const std::vector<history::Event>& events) {
+  Waiting waiting;
+  for (const auto& event : events) waiting.apply(event.detail);
+  return waiting;
+}
+
+// What the children wait for, as the run itself says it when it is left.
+void add_children(const ChildWaits& children, const history::RunId& run, engine::Why& why) {
+  for (const auto& gate : children.gates) {
+    engine::WaitsFor waits{
+        .what = "gate", .key = gate.key, .text = "The run waits for " + describe(gate)};
+    waits.until = gate.until;
+    if (gate.answered_by.empty()) {
+      waits.commands = {approve_command(run, gate), deny_command(run, gate)};
+    }
+    why.waits.push_back(std::move(waits));
+  }
+  for (const auto& child : children.paused) {
+    why.waits.push_back({.what = "pause",
+                         .text = fmt::format("The run waits for run {}, which is paused: {}",
+                                             child.run.text, child.message),
+                         .commands = {fmt::format("agentcmd runs resume {}", child.run.text)}});
+  }
+}
+
 void print(Output& output, const store::RunRow& run, const engine::WhyFacts& facts,
            const engine::Why& why) {
   const auto by = facts.driven ? fmt::format("  driven by {}", facts.driver) : "";
@@ -63,7 +89,8 @@ Task<int> explain_run(Services& services, RunsWhyCommand command) {
         co_await runtime::place_in_queue(services.store(), services.home, services.limits, run->id);
   }
   facts.answered = co_await answered_gates(services.store().requests(), run->id);
-  const auto why = engine::why(engine::state_of(events), facts);
+  auto why = engine::why(engine::state_of(events), facts);
+  add_children(co_await child_waits(services.store(), waiting_of(events)), run->id, why);
   if (command.json) {
     services.output.out(to_pretty_text(document_of(*run, facts, why)) + "\n");
   } else {

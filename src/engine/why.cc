@@ -15,6 +15,11 @@ using history::StepKey;
 
 namespace {
 
+std::string approval(const StepKey& key, const OpenGate& gate) {
+  const auto said = parse_trusted(gate.gate.text, "gate");
+  return fmt::format("approval '{}': {}", key.text, string_or(said, "title"));
+}
+
 class Explainer {
  public:
   Explainer(const RunState& state, const WhyFacts& facts) : state_(state), facts_(facts) {}
@@ -123,7 +128,7 @@ class Explainer {
   void running_step(const StepKey& key, const OpenStep& step, const std::string& name) {
     const auto child = child_of(step);
     if (!child.empty()) {
-      auto& waits = add("child", key, fmt::format("{} waits for the run {}", name, child));
+      auto& waits = add("child", key, fmt::format("{} waits for run {}", name, child));
       waits.since = step.started_at;
       waits.commands = {"agentcmd runs why " + child};
       return;
@@ -203,8 +208,9 @@ class Explainer {
   void answered_gate(const StepKey& key, const std::string& by) {
     const auto next = facts_.driven ? "the process that drives the run has not taken it yet"
                                     : "no process drives the run to take it";
-    auto& waits = add("gate", key,
-                      fmt::format("Gate '{}' is answered already, by {}; {}", key.text, by, next));
+    auto& waits =
+        add("gate", key,
+            fmt::format("Approval '{}' is answered already, by {}; {}", key.text, by, next));
     if (!facts_.driven) waits.commands.push_back(runs_command("resume"));
   }
 
@@ -214,9 +220,9 @@ class Explainer {
       return;
     }
     const auto said = parse_trusted(gate.gate.text, "gate");
-    auto& waits = add("gate", key,
-                      fmt::format("Gate '{}' waits for an answer to: {}{}", key.text,
-                                  string_or(said, "title"), until(gate.timeout_at)));
+    auto& waits =
+        add("gate", key,
+            fmt::format("The run waits for {}{}", approval(key, gate), until(gate.timeout_at)));
     waits.until = gate.timeout_at;
     const auto step = shell_quoted(key.text);
     const auto options = said.find("options");
@@ -259,6 +265,13 @@ class Explainer {
 };
 
 }  // namespace
+
+std::vector<std::string> open_gates(const RunState& state) {
+  std::vector<std::string> lines;
+  lines.reserve(state.gates.size());
+  for (const auto& [key, gate] : state.gates) lines.push_back(approval(key, gate));
+  return lines;
+}
 
 Why why(const RunState& state, const WhyFacts& facts) {
   return Explainer(state, facts).take();

@@ -54,6 +54,9 @@ struct Why {
   std::vector<std::string> stuck;
 };
 
+// What is asked at the gates that are open, a line each: "approval 'build/ship': Ship it?".
+std::vector<std::string> open_gates(const RunState& state);
+
 // For a run that has ended: nothing, and not stuck.
 Why why(const RunState& state, const WhyFacts& facts);
 

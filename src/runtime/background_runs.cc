@@ -112,7 +112,7 @@ Task<> LocalDriver::settle_in_background(RunId run, const RunActor& actor, Resul
     background_.erase(run);
     fall_asleep(*std::move(asleep));
   } else if (waits_for_a_person(*driven)) {
-    held_[run] = driven->message;
+    held_[run] = {.paused = driven->status == store::RunStatus::paused, .why = driven->message};
     // A person can do nothing for a run whose child waits for one; whoever took it over would only
     // find that child, and let both go again.
     if (!asleep_with_children) co_await release(run);

@@ -3,6 +3,8 @@
 #include "async/settled.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/text.h"
+#include "engine/why.h"
 #include "history/history.h"
 #include "runtime/local_driver.h"
 
@@ -99,7 +101,7 @@ Task<> LocalDriver::take_care_of(RunId child) {
   const bool is_left_alone = row->driver.empty() && row->status == store::RunStatus::waiting;
   if (row->status == store::RunStatus::paused ||
       (is_left_alone && !co_await has_something_to_do(child))) {
-    held_[child] = row->reason;
+    held_[child] = co_await why_held(*row);
     co_return;
   }
   if (machine_->is_driver_alive(row->driver)) co_return;
@@ -127,10 +129,16 @@ Task<std::optional<ChildEnd>> LocalDriver::end_of(RunId child) {
   co_return ChildEnd{.how = std::move(last.back().detail), .at = last.back().at};
 }
 
-std::string LocalDriver::held(const RunId& child) const {
+std::optional<Held> LocalDriver::held(const RunId& child) const {
   const auto found = held_.find(child);
-  if (found == held_.end()) return "";
-  return found->second.empty() ? "it waits for a person" : found->second;
+  return found == held_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// Of a run that is no driver's.
+Task<Held> LocalDriver::why_held(store::RunRow run) {
+  if (run.status == store::RunStatus::paused) co_return Held{.paused = true, .why = run.reason};
+  const auto state = engine::state_of(co_await store_.log().read(run.id, 0));
+  co_return Held{.paused = false, .why = join(engine::open_gates(state), "\n")};
 }
 
 Task<> LocalDriver::cancel_child(RunId child, std::string by, bool force) {

@@ -36,6 +36,12 @@ struct ChildEnd {
   Time at;
 };
 
+// A run that waits for a person: for the end of a pause, else for the answer to a gate.
+struct Held {
+  bool paused = false;
+  std::string why;
+};
+
 class Family {
  public:
   virtual ~Family() = default;
@@ -57,8 +63,8 @@ class Family {
   // RunActor::child_news().
   virtual Task<std::optional<ChildEnd>> end_of(history::RunId child) = 0;
 
-  // Why the child waits for a person; empty where it does not.
-  virtual std::string held(const history::RunId& child) const = 0;
+  // Nothing where the child waits for no person.
+  virtual std::optional<Held> held(const history::RunId& child) const = 0;
 
   // Durable upon return. Asking again is harmless, unless `force` says to end it without waiting
   // for its clean-up.

@@ -301,7 +301,7 @@ TEST_F(FamilyTest, AParentWhoseChildWaitsForAPersonSaysSo) {
   auto one = driver();
   const auto run = create(*one, "await step.invoke('c', { workflow: 'child' });");
   const auto driven = wait(one->drive(run, false)).value();
-  EXPECT_EQ(driven.status, RunStatus::paused);
+  EXPECT_EQ(driven.status, RunStatus::waiting);
   EXPECT_EQ(driven.reason, "child");
   EXPECT_NE(driven.message.find(children(run).at(0).id.text), std::string::npos) << driven.message;
   EXPECT_NE(driven.message.find("Go?"), std::string::npos) << driven.message;

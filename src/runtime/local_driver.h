@@ -89,11 +89,12 @@ class LocalDriver final : public Driver, private Family {
   void child_created(const store::RunAppend& child) override;
   Task<> look_after(history::RunId child) override;
   Task<std::optional<ChildEnd>> end_of(history::RunId child) override;
-  std::string held(const history::RunId& child) const override;
+  std::optional<Held> held(const history::RunId& child) const override;
   Task<> cancel_child(history::RunId child, std::string by, bool force) override;
   void events_sent() override;
   Task<> see_through(std::string name, Task<> work);
   Task<> take_care_of(history::RunId child);
+  Task<Held> why_held(store::RunRow run);
   Task<bool> has_something_to_do(history::RunId run);
   Task<> ask_to_cancel(history::RunId child, std::string by, bool force);
   Task<bool> is_too_deep(history::RunId parent);
@@ -121,7 +122,7 @@ class LocalDriver final : public Driver, private Family {
   std::deque<Beginning> queue_;
   std::size_t waking_ = 0;  // driven, and not yet where they have nothing to do
   Sleepers sleepers_;
-  std::map<history::RunId, std::string> held_;  // runs that wait for a person, and why
+  std::map<history::RunId, Held> held_;  // runs that wait for a person
   std::unique_ptr<Alarm> sleepers_alarm_;
 
   std::optional<std::uint64_t> events_seen_;  // id; nothing: never looked

@@ -708,15 +708,6 @@ void RunActor::drop(const Detail& detail) {
   if (granted) services_.slots.release(granted.mapped());
 }
 
-std::string RunActor::gates_message() const {
-  std::vector<std::string> open;
-  for (const auto& [key, gate] : state_.gates) {
-    const auto title = string_or(parse_trusted(gate.gate.text, "gate"), "title");
-    open.push_back(fmt::format("'{}' asks: {}", key.text, title));
-  }
-  return join(open, "\n");
-}
-
 Driven RunActor::driven() const {
   using store::RunStatus;
   if (state_.end) {
@@ -730,10 +721,17 @@ Driven RunActor::driven() const {
   }
   if (asleep_) return {.status = RunStatus::waiting, .reason = "asleep"};
   if (!state_.paused && !held_at_end_.empty()) {
-    return {.status = RunStatus::paused, .reason = "child", .message = join(held_at_end_, "\n")};
+    const bool paused = std::ranges::any_of(held_at_end_, &Held::paused);
+    auto message = engine::open_gates(state_);
+    for (const auto& held : held_at_end_) message.push_back(held.why);
+    return {.status = paused ? RunStatus::paused : RunStatus::waiting,
+            .reason = "child",
+            .message = join(message, "\n")};
   }
   if (!state_.paused && !state_.gates.empty()) {
-    return {.status = RunStatus::waiting, .reason = "gate", .message = gates_message()};
+    return {.status = RunStatus::waiting,
+            .reason = "gate",
+            .message = join(engine::open_gates(state_), "\n")};
   }
   if (!state_.paused) return {.status = RunStatus::running};
   return {.status = RunStatus::paused,

@@ -202,7 +202,6 @@ class RunActor final : public steps::StepHost {
   Sleeper sleeper() const;
   bool waits_for_children_only() const;
   Driven driven() const;
-  std::string gates_message() const;
   Time now();
 
   // --- run_requests.cc: what others ask for.
@@ -298,7 +297,7 @@ class RunActor final : public steps::StepHost {
   void look_at_deadlines(Time at);
   void hurry_children(const std::string& by);
   bool has_looked_at_children() const;
-  std::vector<std::string> held_children() const;
+  std::vector<Held> held_children() const;
 
   // Constant after construction.
   Services services_;
@@ -334,7 +333,7 @@ class RunActor final : public steps::StepHost {
   std::function<void()> settled_;
   std::optional<Sleeper> asleep_;
   std::optional<Sleeper> asleep_with_children_;
-  std::vector<std::string> held_at_end_;  // children that wait for a person, as drive() returned
+  std::vector<Held> held_at_end_;  // children that wait for a person, as drive() returned
 
   std::map<history::StepKey, Child> children_;           // that a step waits for
   std::map<history::StepKey, store::RunAppend> births_;  // to be recorded with their checkpoints

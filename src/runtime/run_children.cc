@@ -249,12 +249,13 @@ Outcome RunActor::outcome_of(const Child& child, const ChildEnd& end, const std:
 }
 
 // Children that keep the run waiting for a person, with their reasons.
-std::vector<std::string> RunActor::held_children() const {
-  std::vector<std::string> held;
+std::vector<Held> RunActor::held_children() const {
+  std::vector<Held> held;
   for (const auto& [key, child] : children_) {
-    const auto why = services_.family.held(child.run);
-    if (!why.empty())
-      held.push_back(fmt::format("'{}' waits for run {}: {}", key.text, child.run.text, why));
+    auto why = services_.family.held(child.run);
+    if (!why) continue;
+    why->why = fmt::format("'{}' waits for run {}: {}", key.text, child.run.text, why->why);
+    held.push_back(*std::move(why));
   }
   return held;
 }

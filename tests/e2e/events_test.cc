@@ -127,6 +127,54 @@ TEST_F(EventsTest, WhatIsWrongWithDataNamesTheFlagThatWasTyped) {
   }
 }
 
+// A parent has nothing to say but what its child waits for.
+TEST_F(EventsTest, AParentWhoseChildWaitsAtAGateNamesTheCommandThatAnswersEverywhere) {
+  sandbox.define("child.ts", R"(
+export default defineWorkflow({ id: "child" }, async ({ step }) => {
+  return (await step.approve("Ship it", { title: "Ship the release?" })).approved;
+});
+)");
+  const auto left = sandbox.agentcmd({"run", "parent"});
+  EXPECT_EQ(left.code, 4) << left.out << left.err;
+  const auto waits = id_of("parent");
+  const auto asks = id_of("child");
+  const auto words = fmt::format("approval 'Ship it' of run {}: Ship the release?", asks);
+  const auto command = fmt::format("agentcmd approve {} ship-it", asks);
+  const auto resumed = sandbox.agentcmd({"runs", "resume", waits});
+  EXPECT_EQ(resumed.code, 4) << resumed.out << resumed.err;
+  for (const auto& told : {left.out, resumed.out, sandbox.agentcmd({"runs", "why", waits}).out,
+                           sandbox.agentcmd({"runs", "show", waits}).out}) {
+    EXPECT_TRUE(told.contains(words)) << told;
+    EXPECT_TRUE(told.contains(command)) << told;
+  }
+  const auto json = sandbox.agentcmd({"runs", "resume", waits, "--json", "--quiet"});
+  EXPECT_EQ(json.code, 4);
+  const auto result = result_of(json);
+  EXPECT_EQ(result["status"], "waiting");
+  ASSERT_EQ(result["waiting"].size(), 1U) << result;
+  EXPECT_EQ(result["waiting"][0]["run"], asks);
+  EXPECT_EQ(sandbox.run(waits)["waiting"], result["waiting"]);
+  EXPECT_EQ(sandbox.agentcmd({"approve", asks}).code, 0);
+  EXPECT_TRUE(sandbox.agentcmd({"runs", "why", waits}).out.contains("answered by"));
+  const auto finished = sandbox.agentcmd({"runs", "resume", waits, "--json"});
+  EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
+  EXPECT_EQ(result_of(finished)["result"], (Json{{"child", true}}));
+}
+
+TEST_F(EventsTest, AParentWhoseChildIsPausedSaysWhatComesFirst) {
+  auto running = sandbox.start({"run", "parent"});
+  wait_for("started");
+  ASSERT_EQ(sandbox.agentcmd({"runs", "pause", id_of("child")}).code, 0);
+  sandbox.write("go", "");
+  const auto left = running->wait();
+  EXPECT_EQ(left.code, 5) << left.out << left.err;
+  const auto first = fmt::format("agentcmd runs resume {}", id_of("child"));
+  EXPECT_TRUE(left.out.contains(first)) << left.out;
+  EXPECT_TRUE(sandbox.agentcmd({"runs", "why", id_of("parent")}).out.contains(first));
+  EXPECT_EQ(sandbox.agentcmd({"runs", "resume", id_of("child")}).code, 0);
+  EXPECT_EQ(sandbox.agentcmd({"runs", "resume", id_of("parent")}).code, 0);
+}
+
 TEST_F(EventsTest, AChildGetsItsDefaultsAndItsResultComesBack) {
   sandbox.write("go", "");
   const auto finished = sandbox.agentcmd({"run", "parent", "--json"});
