@@ -340,7 +340,16 @@ Task<int> cancel_run(Services& services, RunsCancelCommand command) {
   const auto status = store::to_string(ended.status);
   services.output.out(command.json ? to_text({{"id", ended.id.text}, {"status", status}}) + "\n"
                                    : fmt::format("{} {}\n", ended.id.text, status));
-  co_return static_cast<int>(store::is_terminal(ended.status) ? ExitCode::ok : ExitCode::failed);
+  co_return static_cast<int>(ExitCode::ok);
 }
 
+  if (!store::is_terminal(ended.status)) {
+    co_return refuse(
+        services,
+        {ErrorCode::timed_out,
+         fmt::format("run {} has not ended yet ({}); agentcmd runs why {} says what it "
+                     "waits for",
+                     ended.id.text, status, ended.id.text)},
+        ExitCode::failed);
+  }
 }  // namespace agentcmd::cli

@@ -119,6 +119,35 @@ TEST_F(DriverTest, ARunThatIsCancelledBeforeItBeginsEnds) {
   wait(one->stop());
 }
 
+// Histories of before a pause was kept from a run that is being cancelled.
+TEST_F(DriverTest, ARunThatIsPausedInTheMidstOfItsCancellationIsEndedByAnotherCancel) {
+  auto one = driver();
+  const auto run = create(*one,
+                          "step.cleanup(() => step.cli('clean', { command: 'touch cleaning; while "
+                          "[ ! -e go ]; do sleep 0.02; done' }));"
+                          "await step.sleep('long', '1h');");
+  auto drive = start(*one, run);
+  run_until([&] { return count<history::TimerStarted>(run) == 1; });
+  wait(one->cancel(run, "ada"));
+  run_until([&] { return fs::exists(project / "cleaning"); });
+  wait(one->stop());
+  wait(drive->tasks.join());
+  one.reset();
+  const auto seq = history_of(run).back().seq;
+  const auto owner = *wait(store->log().owner(run));
+  history::Event paused{.seq = seq + 1,
+                        .at = clock->now(),
+                        .detail = history::RunPaused{
+                            .reason = "asked", .message = "Paused by bob.", .detail = {"{}"}}};
+  std::vector<store::RunAppend> appends{
+      {.run = run, .expected_seq = seq, .owner = owner, .events = {std::move(paused)}}};
+  ASSERT_TRUE(wait(store->log().append(std::move(appends))));
+  std::ofstream(project / "go") << "";
+  ASSERT_TRUE(wait(
+      request_cancel(io.get_executor(), *store, *clock, random, options(), run, "runs cancel")));
+  EXPECT_EQ(row(run).status, store::RunStatus::cancelled) << row(run).reason;
+}
+
 TEST_F(DriverTest, ADriverThatWasStoppedExecutesNothingMore) {
   auto one = driver();
   const auto run = create(*one, "return 1;");

@@ -290,7 +290,7 @@ bool RunActor::is_told_to_cancel() const {
     return as<RunCancelRequested>(detail) != nullptr;
   };
   return std::ranges::any_of(state_.unseen, is_request, &Event::detail) ||
-         std::ranges::any_of(inbox_, is_request);
+         (!state_.cancel_requested && std::ranges::any_of(inbox_, is_request));
 }
 
 bool RunActor::is_waiting_for_something() const {
