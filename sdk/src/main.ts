@@ -45,7 +45,7 @@ function evaluate(): Workflow {
   const file = vm.host.file;
   const folder = file.includes("/") ? file.slice(0, file.lastIndexOf("/")) : ".";
   definition!.call(module.exports, module.exports, requireModule, module, file, folder);
-  return findWorkflow(module.exports, file);
+  return findWorkflow(module.exports);
 }
 
 function describe(): string {

@@ -61,7 +61,7 @@ export function isWorkflow(value: unknown): value is Workflow {
 }
 
 /** The default export wins, else the first named one that is a workflow. */
-export function findWorkflow(exports: unknown, file: string): Workflow {
+export function findWorkflow(exports: unknown): Workflow {
   if (isWorkflow(exports)) return exports;
   const module = (exports ?? {}) as Record<string, unknown>;
   const byDefault = module.default as Record<string, unknown> | undefined;
@@ -73,7 +73,7 @@ export function findWorkflow(exports: unknown, file: string): Workflow {
   const names = Object.keys(module);
   const found = names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
   throw new Error(
-    `${file} exports no workflow (${found}). Write: export default defineWorkflow({ id: "…" }, async ({ event, step }) => { … })`,
+    `The file exports no workflow (${found}). Write: export default defineWorkflow({ id: "…" }, async ({ event, step }) => { … })`,
   );
 }
 

@@ -82,7 +82,7 @@ test("What is no definition is refused with a way out", () => {
   };
   assert.match(
     refused(bundle(`export const a = 1;`)),
-    /test\.ts exports no workflow \(it exports a\).*export default defineWorkflow/,
+    /^The file exports no workflow \(it exports a\).*export default defineWorkflow/,
   );
   assert.match(refused(`1;`), /it exports nothing/);
   assert.match(refused(`exports.default = defineWorkflow({}, () => {});`), /needs an id/);

@@ -150,7 +150,9 @@ void WorkerProgram::describe(std::string_view frame) {
     const auto context = make_context(find_code(hash));
     context->load();
     answer += fmt::format(R"("workflow":{}}})", context->describe());
-  } catch (const CodeThrew& thrown) {
+  } catch (CodeThrew& thrown) {
+    // What the file as a whole lacks is said of its beginning.
+    if (!thrown.place) thrown.place = Place{find_code(hash).file(), 1, 1};
     answer += fmt::format(R"("error":{}}})", failure_json(thrown));
   } catch (const CodeStopped& stop) {
     answer += fmt::format(R"("error":{}}})", failure_json(stop));

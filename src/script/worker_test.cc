@@ -43,7 +43,7 @@ TEST_F(WorkerTest, CodeThatThrowsAtLoadIsReportedWithItsPlace) {
       << thrown.error().message;
   const auto nothing = wait(io, worker->describe(load("1;")));
   ASSERT_FALSE(nothing);
-  EXPECT_EQ(nothing.error().message, "flow.ts: flow.ts exports no workflow");
+  EXPECT_EQ(nothing.error().message, "flow.ts:1:1: exports no workflow");
   EXPECT_TRUE(wait(io, worker->describe(load(two_steps))));  // and no other is disturbed
 }
 

@@ -68,6 +68,10 @@ bool is_within(const fs::path& path, const fs::path& folder) {
 Result<void> check_destination(const BackupOptions& options) {
   const auto& destination = options.destination;
   std::error_code error;
+  if (destination.empty()) {
+    return fail(ErrorCode::invalid_argument,
+                "a backup needs a name: a new file FILE.tar, or a new folder");
+  }
   if (fs::exists(fs::symlink_status(destination, error))) {
     return fail(ErrorCode::already_exists,
                 fmt::format("{} exists already: choose another name", destination.native()));

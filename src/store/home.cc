@@ -23,12 +23,21 @@ namespace fs = std::filesystem;
       folder.native(), why));
 }
 
+[[noreturn]] void refuse_to_make(const fs::path& folder, std::string_view why) {
+  throw Fault(fmt::format(
+      "agentcmd keeps its data in {}, which is not there and cannot be made: {}. Set AGENTCMD_HOME "
+      "to a folder that you can write to",
+      folder.native(), why));
+}
+
 // Also the parents, which keep the user's own permissions.
 void make_folder(const fs::path& folder) {
   std::error_code failed;
   if (folder.has_parent_path()) fs::create_directories(folder.parent_path(), failed);
-  if (failed) refuse(folder, failed.message());
-  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) refuse(folder, std::strerror(errno));
+  if (failed) refuse_to_make(folder, failed.message());
+  if (mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) {
+    refuse_to_make(folder, std::strerror(errno));
+  }
   if (!fs::is_directory(folder, failed)) refuse(folder, "it is no folder");
 }
 

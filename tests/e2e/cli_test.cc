@@ -202,6 +202,21 @@ TEST_F(CliTest, ARunEndsThoughNobodyReadsItsOutput) {
   std::size_t events = 0;
   for (const auto& line : split(finished.out, '\n'))
     events += line.starts_with(R"({"type":"event")");
+TEST_F(CliTest, AHomeThatCannotBeMadeIsNotSpokenOfAsIfItWereThere) {
+  sandbox.env["AGENTCMD_HOME"] = "/proc/nowhere";
+  const auto listed = sandbox.agentcmd({"runs"});
+  EXPECT_EQ(listed.code, 1);
+  EXPECT_TRUE(listed.err.contains("/proc/nowhere, which is not there and cannot be made"))
+      << listed.err;
+  EXPECT_FALSE(listed.err.contains("doctor")) << listed.err;
+}
+
+TEST_F(CliTest, ABackupWithoutANameIsToldWhatNamesThereAre) {
+  const auto refused = sandbox.agentcmd({"backup", ""});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(refused.err.contains("a new file FILE.tar, or a new folder")) << refused.err;
+}
+
   EXPECT_EQ(events + 1, history.size()) << "all but the first, which made the run";
 }
 

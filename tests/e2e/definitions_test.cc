@@ -114,6 +114,16 @@ TEST_F(DefinitionsTest, ABrokenFileIsReportedWithItsPlaceAndDisturbsNoOther) {
   EXPECT_TRUE(listed.out.contains("at load")) << listed.out;
 }
 
+TEST_F(DefinitionsTest, AFileWithoutAWorkflowIsNamedOnceWithAPlace) {
+  sandbox.define("empty.ts", "export const a = 1;\n");
+  make_project();
+  const auto checked = sandbox.agentcmd({"definitions", "check"});
+  EXPECT_EQ(checked.code, 1);
+  EXPECT_TRUE(checked.out.contains(
+      "  .agent/workflows/definitions/empty.ts:1:1: The file exports no workflow (it exports a)"))
+      << checked.out;
+}
+
 TEST_F(DefinitionsTest, CheckSaysWhatReplayCouldNotice) {
   sandbox.define("generate-feature.js", style_b);
   make_project();

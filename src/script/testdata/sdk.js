@@ -85,7 +85,7 @@
       definition(module.exports, () => ({ defineWorkflow: globalThis.defineWorkflow }), module, host.file, '');
     },
     describe() {
-      if (!workflow) throw new Error(`${host.file} exports no workflow`);
+      if (!workflow) throw new Error("exports no workflow");
       const { id, name, phases, timeout, argsSchema, ...config } = workflow.config;
       return JSON.stringify({
         id, name: name ?? id, description: '', timeout,
