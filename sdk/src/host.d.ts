@@ -56,6 +56,8 @@ export interface Sdk {
   effectAnswered(id: number, ok: boolean, json: string): void;
   /** Asks a function of step.onQuery; `args` is JSON text. JSON text: {"ok": JSON text} or {"error": failure}. */
   query(name: string, args: string): string;
+  /** Told by JavaScriptCore of a promise that was rejected and has no handler when the queue is empty. */
+  rejected(promise: unknown, reason: unknown): void;
 }
 
 export type CreateSdk = (host: Host, global: typeof globalThis) => Sdk;

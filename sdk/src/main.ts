@@ -14,6 +14,7 @@ import { enter, root } from "./phases";
 import { beginProbe, forgetProbe } from "./probes";
 import { answerTo } from "./queries";
 import { seed } from "./random";
+import { rejected } from "./rejections";
 import { requireModule } from "./require";
 import { cancel, eventOf, failBeforeStart, live, watchForStall, type StartJob } from "./run";
 import { enterAs, vm } from "./vm";
@@ -144,5 +145,5 @@ entry.createSdk = (host: Host): Sdk => {
   vm.host = host;
   makeHermetic(globalThis);
   installGlobals(globalThis);
-  return { load, describe, usePatches, deliver, settle, beginClosure: beginFirst, effectAnswered, query };
+  return { load, describe, usePatches, deliver, settle, beginClosure: beginFirst, effectAnswered, query, rejected };
 };

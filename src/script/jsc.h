@@ -14,6 +14,8 @@ using JSShouldTerminateCallback = bool (*)(JSContextRef context, void* data);
 void JSContextGroupSetExecutionTimeLimit(JSContextGroupRef group, double seconds,
                                          JSShouldTerminateCallback callback, void* data);
 JSStringRef JSContextCreateBacktrace(JSContextRef context, unsigned frames_max);
+void JSGlobalContextSetUnhandledRejectionCallback(JSGlobalContextRef context, JSObjectRef function,
+                                                  JSValueRef* exception);
 void JSGlobalContextSetEvalEnabled(JSGlobalContextRef context, bool enabled, JSStringRef message);
 
 using JSScriptRef = struct OpaqueJSScript*;

@@ -120,6 +120,9 @@ void RunContext::make_sdk() {
       throw Fault(fmt::format("the SDK has no function '{}'", method_names[i]));
     }
   }
+  const auto rejected = as_function(context_, get_property(context_, sdk_, "rejected"));
+  if (rejected == nullptr) throw Fault("the SDK has no function 'rejected'");
+  JSGlobalContextSetUnhandledRejectionCallback(context_, rejected, nullptr);
 }
 
 template <typename Call>

@@ -124,6 +124,23 @@ TEST_F(DefinitionsTest, AFileWithoutAWorkflowIsNamedOnceWithAPlace) {
       << checked.out;
 }
 
+TEST_F(DefinitionsTest, ARejectionThatNobodyHandlesIsShown) {
+  sandbox.define("lost.ts", R"(
+export default defineWorkflow({ id: "lost" }, async ({ step }) => {
+  Promise.reject(new Error("nobody looks"));
+  const late = Promise.reject(new Error("in time"));
+  await late.catch(() => 1);
+  await step.run("fine", () => 1);
+});
+)");
+  make_project();
+  const auto finished = sandbox.agentcmd({"run", "lost"});
+  EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
+  EXPECT_TRUE(finished.out.contains("nobody looks at")) << finished.out;
+  EXPECT_TRUE(finished.out.contains("lost.ts:3:")) << finished.out;
+  EXPECT_FALSE(finished.out.contains("in time")) << finished.out;
+}
+
 TEST_F(DefinitionsTest, CheckSaysWhatReplayCouldNotice) {
   sandbox.define("generate-feature.js", style_b);
   make_project();

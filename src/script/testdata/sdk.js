@@ -104,6 +104,7 @@
       jobs.resolve({ key, output });
     },
     usePatches: () => {},
+    rejected: () => {},
     query: (name, args) => JSON.stringify({ ok: JSON.stringify({ name, args: JSON.parse(args), now }) }),
     beginClosure: (key) => begin({ key, attempt: 1 }),
     effectAnswered(id, ok, json) {
