@@ -108,12 +108,86 @@ TEST_F(CliTest, AnAmbiguousOrEndedRunIsAnErrorInJsonToo) {
   }
 }
 
+// Of commands that show something, in a project where there is all of it.
+TEST_F(CliTest, WithJsonWhatIsShownIsOneDocument) {
+  sandbox.make_repository();
+  sandbox.define("one.ts", R"(
+export default defineWorkflow({ id: "one", triggers: [{ cron: "0 3 * * *" }] }, async ({ step }) => {
+  step.onQuery("how", () => "well");
+  await step.cli("say", { command: "echo hello" });
+  await step.annotation("note", { message: "noted" });
+  await step.artifact("keep", { name: "a", type: "text", content: "b" });
+});
+)");
+  const std::string id = result_of(sandbox.agentcmd({"run", "one", "--json"}))["id"];
+  const std::string other = result_of(sandbox.agentcmd({"run", "one", "--json"}))["id"];
+  ASSERT_EQ(sandbox.agentcmd({"events", "send", "x", "--data", "{}"}).code, 0);
+  const auto exported = (sandbox.root / "h.json").string();
+  ASSERT_EQ(sandbox.agentcmd({"runs", "export", id, "--bundle", "--out", exported}).code, 0);
+  const auto copy = (sandbox.root / "copy.tar").string();
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"version"},
+           {"config"},
+           {"doctor"},
+           {"runs"},
+           {"runs", "list"},
+           {"runs", "show", id},
+           {"runs", "logs", id},
+           {"runs", "logs", id, "--step", "say"},
+           {"runs", "history", id},
+           {"runs", "why", id},
+           {"runs", "query", id, "how"},
+           {"runs", "export", id},
+           {"runs", "diff", id, other},
+           {"runs", "prune", "--keep", "100", "--dry-run"},
+           {"queue"},
+           {"schedules", "list"},
+           {"schedules", "pause", "one"},
+           {"schedules", "resume", "one"},
+           {"triggers"},
+           {"events", "list"},
+           {"events", "send", "y"},
+           {"definitions", "list"},
+           {"definitions", "check"},
+           {"definitions", "check", "--against-live"},
+           {"replay", exported},
+           {"backup", copy},
+           {"restore", copy, "--check"},
+           {"runs", "delete", other},
+           {"init", "."},
+       }) {
+    auto with_json = words;
+    with_json.emplace_back("--json");
+    const auto finished = sandbox.agentcmd(with_json);
+    EXPECT_EQ(finished.code, 0) << join(words, " ") << finished.out << finished.err;
+    EXPECT_FALSE(Json::parse(finished.out, nullptr, false).is_discarded())
+        << join(words, " ") << "\n"
+        << finished.out;
+    EXPECT_TRUE(finished.out.ends_with('\n')) << join(words, " ");
+  }
+}
+
 TEST_F(CliTest, AFaultIsAnErrorInJsonToo) {
   sandbox.write("file", "");
   sandbox.env["AGENTCMD_HOME"] = (sandbox.project / "file" / "home").string();
   const auto finished = sandbox.agentcmd({"runs", "list", "--json"});
   EXPECT_EQ(finished.code, 1);
   EXPECT_EQ(error_of(finished)["code"], "fault");
+}
+
+TEST_F(CliTest, AHomeThatCannotBeMadeIsNotSpokenOfAsIfItWereThere) {
+  sandbox.env["AGENTCMD_HOME"] = "/proc/nowhere";
+  const auto listed = sandbox.agentcmd({"runs"});
+  EXPECT_EQ(listed.code, 1);
+  EXPECT_TRUE(listed.err.contains("/proc/nowhere, which is not there and cannot be made"))
+      << listed.err;
+  EXPECT_FALSE(listed.err.contains("doctor")) << listed.err;
+}
+
+TEST_F(CliTest, ABackupWithoutANameIsToldWhatNamesThereAre) {
+  const auto refused = sandbox.agentcmd({"backup", ""});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_TRUE(refused.err.contains("a new file FILE.tar, or a new folder")) << refused.err;
 }
 
 TEST_F(CliTest, AnUnknownDefinitionIsAnsweredFastWhateverOthersDoAtLoad) {
@@ -202,21 +276,6 @@ TEST_F(CliTest, ARunEndsThoughNobodyReadsItsOutput) {
   std::size_t events = 0;
   for (const auto& line : split(finished.out, '\n'))
     events += line.starts_with(R"({"type":"event")");
-TEST_F(CliTest, AHomeThatCannotBeMadeIsNotSpokenOfAsIfItWereThere) {
-  sandbox.env["AGENTCMD_HOME"] = "/proc/nowhere";
-  const auto listed = sandbox.agentcmd({"runs"});
-  EXPECT_EQ(listed.code, 1);
-  EXPECT_TRUE(listed.err.contains("/proc/nowhere, which is not there and cannot be made"))
-      << listed.err;
-  EXPECT_FALSE(listed.err.contains("doctor")) << listed.err;
-}
-
-TEST_F(CliTest, ABackupWithoutANameIsToldWhatNamesThereAre) {
-  const auto refused = sandbox.agentcmd({"backup", ""});
-  EXPECT_EQ(refused.code, 2);
-  EXPECT_TRUE(refused.err.contains("a new file FILE.tar, or a new folder")) << refused.err;
-}
-
   EXPECT_EQ(events + 1, history.size()) << "all but the first, which made the run";
 }
 
