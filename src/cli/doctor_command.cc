@@ -36,6 +36,25 @@ Json to_json(const Finding& finding) {
           {"action", finding.action}};
 }
 
+Json to_json(const runtime::AgentState& agent) {
+  const auto or_null = [](const std::string& text) { return text.empty() ? Json() : Json(text); };
+  return {{"name", agent.name},           {"installed", !agent.path.empty()},
+          {"path", or_null(agent.path)},  {"version", or_null(agent.version)},
+          {"tried", agent.tried},         {"logged_in", !agent.login.empty()},
+          {"login", or_null(agent.login)}};
+}
+
+std::string in_words(const runtime::AgentState& agent) {
+  if (agent.path.empty()) return "not installed";
+  const auto version = agent.version.empty() ? "of an unknown version" : agent.version;
+  const auto login = agent.login.empty() ? "not logged in" : "logged in by " + agent.login;
+  return fmt::format("{} ({}), {}", version, printable(agent.path), printable(login));
+}
+
+bool is_agent(const Checkup& checkup, const std::string& tool) {
+  return std::ranges::count(checkup.agents, tool, &runtime::AgentState::name) > 0;
+}
+
 Json document(const Services& services, const Checkup& checkup) {
   Json findings = Json::array();
   for (const auto& finding : checkup.findings) findings.push_back(to_json(finding));
@@ -44,6 +63,8 @@ Json document(const Services& services, const Checkup& checkup) {
   for (const auto& tool : found.tools) {
     tools[tool.name] = tool.found ? Json{{"version", tool.version}} : Json();
   }
+  Json agents = Json::array();
+  for (const auto& agent : checkup.agents) agents.push_back(to_json(agent));
   return {{"healthy", problems_in(checkup) == 0},
           {"home", services.home.root.string()},
           {"findings", std::move(findings)},
@@ -56,6 +77,7 @@ Json document(const Services& services, const Checkup& checkup) {
           {"drivers", checkup.drivers},
           {"containment", found.containment},
           {"tools", std::move(tools)},
+          {"agents", std::move(agents)},
           {"free_bytes", found.free_bytes},
           {"sync_ms", found.sync_milliseconds}};
 }
@@ -77,8 +99,13 @@ void print_surroundings(Output& output, const Checkup& checkup) {
   output.line(
       fmt::format("contained by {}", found.containment.empty() ? "nothing" : found.containment));
   for (const auto& tool : found.tools) {
+    if (is_agent(checkup, tool.name)) continue;
     const auto shown = tool.version.empty() ? "found" : printable(tool.version);
     output.line(fmt::format("  {:<10} {}", tool.name, tool.found ? shown : "not found"));
+  }
+  output.line("agents");
+  for (const auto& agent : checkup.agents) {
+    output.line(fmt::format("  {:<10} {}", agent.name, in_words(agent)));
   }
   if (found.free_bytes == 0) return;  // there is no home yet
   const auto sync = found.sync_milliseconds > 0

@@ -11,6 +11,7 @@
 #include "runtime/ownership.h"
 #include "runtime/retention.h"
 #include "script/bundle.h"
+#include "steps/environment.h"
 #include "workspace/run_traces.h"
 
 #include <fcntl.h>
@@ -107,6 +108,8 @@ class Doctor {
     checkup_.surroundings =
         co_await examine_surroundings(executor_, options_.libexec, options_.home);
     for (const auto& finding : checkup_.surroundings.findings) add(finding);
+    checkup_.agents = examine_agents(checkup_.surroundings.tools, steps::step_environment());
+    for (const auto& finding : findings_about(checkup_.agents)) add(finding);
     co_return std::move(checkup_);
   }
 

@@ -4,6 +4,7 @@
 // machine. Nothing is changed unless repairs are asked for.
 
 #include "async/task.h"
+#include "runtime/agent_checkup.h"
 #include "runtime/surroundings.h"
 #include "store/store.h"
 #include "store/verify.h"
@@ -30,6 +31,7 @@ struct Checkup {
   std::vector<std::string> repaired;  // what was done, in words
   store::Verified store;              // its findings are among `findings`
   Surroundings surroundings;
+  std::vector<AgentState> agents;
   std::size_t drivers = 0;  // alive
 };
 

@@ -167,6 +167,33 @@ export default defineWorkflow({ id: "one", triggers: [{ cron: "0 3 * * *" }] }, 
   }
 }
 
+TEST_F(CliTest, DoctorSaysWhichAgentsThereAreAndWhatIsLeftToDo) {
+  sandbox.write("bin/claude", "#!/bin/sh\necho '99.0.1 (Claude Code)'\n");
+  std::filesystem::permissions(sandbox.project / "bin/claude", std::filesystem::perms::owner_all);
+  sandbox.env["PATH"] = (sandbox.project / "bin").string() + ":/usr/bin:/bin";
+  sandbox.env["HOME"] = sandbox.root.string();
+  for (const auto* key :
+       {"ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN",
+        "CLAUDE_CODE_USE_BEDROCK", "CLAUDE_CODE_USE_VERTEX", "CLAUDE_CONFIG_DIR"}) {
+    sandbox.env[key] = "";
+  }
+  const auto told = sandbox.agentcmd({"doctor"});
+  EXPECT_TRUE(told.out.contains("99.0.1 (" + (sandbox.project / "bin/claude").string() +
+                                "), not logged in"))
+      << told.out;
+  EXPECT_TRUE(told.out.contains("claude 99.0.1 is newer than")) << told.out;
+  EXPECT_TRUE(told.out.contains("start claude once and use /login")) << told.out;
+  sandbox.env["ANTHROPIC_API_KEY"] = "sk-very-secret";
+  const auto finished = sandbox.agentcmd({"doctor", "--json"});
+  EXPECT_FALSE(finished.out.contains("sk-very-secret"));
+  const auto document = Json::parse(finished.out);
+  const auto claude = document["agents"][0];
+  EXPECT_EQ(claude["name"], "claude");
+  EXPECT_EQ(claude["version"], "99.0.1");
+  EXPECT_EQ(claude["login"], "ANTHROPIC_API_KEY");
+  EXPECT_EQ(document["healthy"], true) << document["findings"];
+}
+
 TEST_F(CliTest, AFaultIsAnErrorInJsonToo) {
   sandbox.write("file", "");
   sandbox.env["AGENTCMD_HOME"] = (sandbox.project / "file" / "home").string();
