@@ -13,6 +13,7 @@ const slashCommandNames = [
   "generateSlashCommandTypesFromDir",
   "parseArgumentHint",
   "parseJsonResponseSchema",
+  "parseSlashCommand",
   "parseSlashCommands",
   "SlashCommandArgOrder",
 ];

@@ -20,13 +20,18 @@ export const SlashCommandArgOrder: Record<string, readonly string[]> = {
   "/cmd:review-spec-implementation": ["specIdOrNameOrPath", "format"],
 };
 
+/** As a shell quotes it, which is how Claude Code reads the arguments of a command. */
+function quoted(value: unknown): string {
+  return `'${String(value ?? "").replaceAll("'", String.raw`'\''`)}'`;
+}
+
 /** The name, then the arguments in their order, quoted. One left out in the middle is '', so that those behind it
  *  keep their places. */
 export function buildSlashCommand(name: string, args: Record<string, unknown> = {}): string {
   const order = SlashCommandArgOrder[name] ?? Object.keys(args);
   const values = order.map((argument) => args[argument] ?? undefined);
   while (values.length > 0 && values[values.length - 1] === undefined) values.pop();
-  return [name, ...values.map((value) => `'${String(value ?? "").replace(/'/g, "\\'")}'`)].join(" ");
+  return [name, ...values.map(quoted)].join(" ");
 }
 
 export interface CommandArgument {
@@ -46,16 +51,24 @@ export interface CommandDefinition {
   responseSchema?: ResponseSchema;
 }
 
-/** "[a, (b), c?]" or a list: parentheses and a question mark say that an argument may be left out. */
+/** "[a, (b), c?]", a list, or "[a] [b]" and "<a> [b]" as Claude Code's own commands are written. Parentheses, a
+ *  question mark, and brackets beside angles say that an argument may be left out. */
 export function parseArgumentHint(hint?: unknown): CommandArgument[] {
-  const parts = Array.isArray(hint)
-    ? hint.map(String)
-    : typeof hint === "string"
-      ? hint
-          .trim()
-          .replace(/^\[|\]$/g, "")
-          .split(",")
-      : [];
+  if (Array.isArray(hint)) return argumentsIn(hint.map(String));
+  if (typeof hint !== "string") return [];
+  const groups = hint.match(/<[^<>]*>|\[[^[\]]*\]/g) ?? [];
+  if (groups.length > 1 || groups[0]?.startsWith("<")) {
+    const angles = groups.some((group) => group.startsWith("<"));
+    return argumentsIn(groups.map((group) => (angles && group.startsWith("[") ? `(${inside(group)})` : inside(group))));
+  }
+  return argumentsIn(hint.trim().replace(/^\[|\]$/g, "").split(","));
+}
+
+function inside(group: string): string {
+  return group.slice(1, -1);
+}
+
+function argumentsIn(parts: string[]): CommandArgument[] {
   return parts
     .map((part) => part.trim().replace(/^(["'])(.*)\1$/, "$2"))
     .filter((part) => part !== "")
@@ -68,7 +81,7 @@ export function parseArgumentHint(hint?: unknown): CommandArgument[] {
 
 /** The sample between <json_output> tags, and the bullets that describe its fields. */
 export function parseJsonResponseSchema(content: string): ResponseSchema | undefined {
-  const block = /<json_output>([\s\S]*?)<\/json_output>/.exec(content)?.[1];
+  const block = /<json_output>([\s\S]*?)<\/json_output>/i.exec(content)?.[1];
   const sample = block && /\{[\s\S]*\}/.exec(block)?.[0];
   if (!sample) return undefined;
   let exampleJson: Record<string, unknown>;
@@ -85,7 +98,7 @@ export function parseJsonResponseSchema(content: string): ResponseSchema | undef
 }
 
 function parseFrontmatter(content: string): Record<string, unknown> {
-  const block = /^---\r?\n([\s\S]*?)\r?\n---/.exec(content)?.[1] ?? "";
+  const block = /^\uFEFF?---\r?\n([\s\S]*?)\r?\n---/.exec(content)?.[1] ?? "";
   const fields: Record<string, unknown> = {};
   let list: string[] | undefined;
   for (const line of block.split(/\r?\n/)) {
@@ -101,6 +114,18 @@ function parseFrontmatter(content: string): Record<string, unknown> {
   return fields;
 }
 
+/** One file: its path below the commands folder, and what is in it. */
+export function parseSlashCommand(file: string, content: string): CommandDefinition {
+  const fields = parseFrontmatter(content);
+  const responseSchema = parseJsonResponseSchema(content);
+  return {
+    name: `/${file.replace(/\.md$/, "").replace(/\//g, ":")}`,
+    description: String(fields.description ?? ""),
+    arguments: parseArgumentHint(fields["argument-hint"]),
+    ...(responseSchema ? { responseSchema } : {}),
+  };
+}
+
 /** Reads every .md below a folder. Inside step.run only. */
 export async function parseSlashCommands(folder: string): Promise<CommandDefinition[]> {
   const names = ((await files.readdir!(folder, { recursive: true })) as string[])
@@ -108,24 +133,19 @@ export async function parseSlashCommands(folder: string): Promise<CommandDefinit
     .sort();
   const commands: CommandDefinition[] = [];
   for (const file of names) {
-    const content = (await files.readFile!(`${folder}/${file}`, "utf8")) as string;
-    const fields = parseFrontmatter(content);
-    const responseSchema = parseJsonResponseSchema(content);
-    commands.push({
-      name: `/${file.slice(0, -3).replace(/\//g, ":")}`,
-      description: String(fields.description ?? ""),
-      arguments: parseArgumentHint(fields["argument-hint"]),
-      ...(responseSchema ? { responseSchema } : {}),
-    });
+    commands.push(parseSlashCommand(file, (await files.readFile!(`${folder}/${file}`, "utf8")) as string));
   }
   return commands;
 }
 
 function pascal(command: string): string {
-  return command
-    .split(/[^A-Za-z0-9]+/)
+  const name = command
+    .replace(/^\//, "")
+    .split(/[:-]/)
     .map((part) => part.slice(0, 1).toUpperCase() + part.slice(1))
-    .join("");
+    .join("")
+    .replace(/[^\p{L}\p{N}_$]/gu, "_");
+  return /^\p{N}/u.test(name) ? `_${name}` : name;
 }
 
 export function commandNameToArgsTypeName(command: string): string {
@@ -150,47 +170,82 @@ function typeOf(value: unknown, indent: string): string {
   return `{\n${fields.join("")}${indent}}`;
 }
 
-export function generateResponseTypeCode(command: string, schema: ResponseSchema): string {
-  const fields = Object.entries(schema.exampleJson).map(([name, value]) => {
-    const text = schema.fieldDescriptions.get(name);
-    return `${text ? `  /** ${text.replace(/\*\//g, "*\\/")} */\n` : ""}  ${nameOf(name)}: ${typeOf(value, "  ")};\n`;
+function commented(text: string, indent = ""): string {
+  return text ? `${indent}/** ${text.replace(/\*\//g, "*\\/")} */\n` : "";
+}
+
+export function generateResponseTypeCode(command: string, schema: ResponseSchema, typeName?: string): string {
+  const fields = Object.entries(schema.exampleJson).map(
+    ([name, value]) =>
+      `${commented(schema.fieldDescriptions.get(name) ?? "", "  ")}  ${nameOf(name)}: ${typeOf(value, "  ")};\n`,
+  );
+  return `/** What ${command} replies. */\nexport interface ${typeName ?? commandNameToTypeName(command)} {\n${fields.join("")}}`;
+}
+
+interface Named extends CommandDefinition {
+  args: string;
+  response: string;
+}
+
+/** Names that look alike without their separators ("/a:b" and "/a-b") are numbered. */
+function named(commands: CommandDefinition[]): Named[] {
+  const taken = new Map<string, number>();
+  return commands.map((command) => {
+    const args = commandNameToArgsTypeName(command.name);
+    const count = (taken.get(args) ?? 0) + 1;
+    taken.set(args, count);
+    if (count === 1) return { ...command, args, response: commandNameToTypeName(command.name) };
+    const name = `${pascal(command.name)}${count}`;
+    return { ...command, args: `${name}Args`, response: `${name}Response` };
   });
-  return `export interface ${commandNameToTypeName(command)} {\n${fields.join("")}}`;
+}
+
+function argumentFields(list: CommandArgument[], separator: string): string {
+  return list.map(({ name, required }) => `${nameOf(name)}${required ? "" : "?"}: string`).join(separator);
+}
+
+function argsType({ name, description, arguments: list, args }: Named): string {
+  const fields = list.length === 0 ? "" : `\n  ${argumentFields(list, ";\n  ")};\n`;
+  return `${commented(`Arguments of ${name}${description ? `: ${description}` : ""}`)}export interface ${args} {${fields}}`;
+}
+
+function mapped(commands: Named[], value: (command: Named) => string, end: string): string {
+  return commands.map((command) => `  ${JSON.stringify(command.name)}: ${value(command)}${end}\n`).join("");
+}
+
+function orderCode(commands: Named[]): string {
+  const order = (command: Named): string => JSON.stringify(command.arguments.map(({ name }) => name));
+  return `export const SlashCommandArgOrder = {\n${mapped(commands, order, ",")}} as const;`;
 }
 
 export function generateSlashCommandTypesCode(commands: CommandDefinition[]): string {
-  const interfaces = commands.map(({ name, arguments: list }) => {
-    const fields = list.map((argument) => `  ${nameOf(argument.name)}${argument.required ? "" : "?"}: string;\n`);
-    return `export interface ${commandNameToArgsTypeName(name)} {\n${fields.join("")}}`;
-  });
-  const responses = commands
-    .filter((command) => command.responseSchema)
-    .map(({ name, responseSchema }) => generateResponseTypeCode(name, responseSchema!));
-  const names = commands.map(({ name }) => JSON.stringify(name)).join(" | ") || "never";
-  const args = commands.map(({ name }) => `  ${JSON.stringify(name)}: ${commandNameToArgsTypeName(name)};\n`).join("");
-  const order = commands
-    .map(
-      ({ name, arguments: list }) =>
-        `  ${JSON.stringify(name)}: ${JSON.stringify(list.map((argument) => argument.name))},\n`,
-    )
-    .join("");
+  const all = named(commands);
+  const replying = all.filter((command) => command.responseSchema);
+  const inline = ({ arguments: list }: Named): string =>
+    list.length === 0 ? "Record<string, never>" : `{ ${argumentFields(list, "; ")} }`;
   return (
     [
-      `export type SlashCommandName = ${names};`,
-      ...interfaces,
-      ...responses,
-      `export interface SlashCommandArgs {\n${args}}`,
-      `export const SlashCommandArgOrder = {\n${order}} as const;`,
+      "// Made from .claude/commands by `agentcmd definitions types`. Changes are lost when it is made again.",
+      `export type SlashCommandName = ${all.map(({ name }) => JSON.stringify(name)).join(" | ") || "never"};`,
+      `export interface SlashCommandArgs {\n${mapped(all, inline, ";")}}`,
+      `/** Names of the arguments, in the order in which the command takes them. */\n${orderCode(all)}`,
       buildFunction,
+      ...all.map(argsType),
+      ...replying.map((command) => generateResponseTypeCode(command.name, command.responseSchema!, command.response)),
+      `export interface SlashCommandResponses {\n${mapped(replying, ({ response }) => response, ";")}}`,
     ].join("\n\n") + "\n"
   );
 }
 
-const buildFunction = `export function buildSlashCommand<T extends SlashCommandName>(name: T, args?: SlashCommandArgs[T]): string {
+const buildFunction = `/** The name, then the arguments in their order, quoted; one left out in the middle is '', so that those behind it keep
+ *  their places. */
+export function buildSlashCommand<T extends SlashCommandName>(name: T, args?: SlashCommandArgs[T]): string {
   const given = (args ?? {}) as Record<string, unknown>;
-  const values = (SlashCommandArgOrder[name] as readonly string[]).map((argument) => given[argument] ?? undefined);
+  const order: readonly string[] = SlashCommandArgOrder[name];
+  const values = order.map((argument) => given[argument] ?? undefined);
   while (values.length > 0 && values[values.length - 1] === undefined) values.pop();
-  return [name, ...values.map((value) => \`'\${String(value ?? "").replace(/'/g, "\\\\'")}'\`)].join(" ");
+  const quoted = values.map((value) => \`'\${String(value ?? "").replace(/'/g, "'\\\\''")}'\`);
+  return [name, ...quoted].join(" ");
 }`;
 
 export async function generateSlashCommandTypesFromDir(folder: string, output: string): Promise<void> {

@@ -159,9 +159,24 @@ test("Slash commands keep their places and quote what they are given", async () 
   const call = async (code) => JSON.parse((await runToEnd(new Worker(body(`return ${code};`)))).result);
   assert.equal(
     await call(`buildSlashCommand("/cmd:implement-spec", { specIdOrNameOrPath: "it's" })`),
-    "/cmd:implement-spec 'it\\'s'",
+    String.raw`/cmd:implement-spec 'it'\''s'`,
   );
   assert.equal(await call(`buildSlashCommand("/cmd:audit", { scope: "src" })`), "/cmd:audit '' 'src'");
+  const hints = ["[a, (b), c?]", "[pr-number] [priority]", "<file> [line]", "[]", ["one", "(two)"], '["x", "y?"]'];
+  assert.deepEqual(
+    await call(
+      `${JSON.stringify(hints)}.map((hint) => require("agentcmd-workflows").parseArgumentHint(hint)
+        .map(({ name, required }) => (required ? name : name + "?")).join(" "))`,
+    ),
+    ["a b? c?", "pr-number priority", "file line?", "", "one two?", "x y?"],
+  );
+  assert.equal(
+    await call(
+      `require("agentcmd-workflows").generateSlashCommandTypesCode(["/a:b", "/a-b"].map((name) =>
+        ({ name, description: "", arguments: [] }))).match(/interface \\w+Args \\{\\}/g).join(" ")`,
+    ),
+    "interface ABArgs {} interface AB2Args {}",
+  );
   assert.equal(await call(`buildSlashCommand("/cmd:create-pr")`), "/cmd:create-pr");
   assert.equal(await call(`buildSlashCommand("/mine", { b: 1, a: "" })`), "/mine '1' ''");
   assert.equal(

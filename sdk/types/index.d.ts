@@ -659,6 +659,10 @@ declare module "agentcmd-workflows" {
   export type SlashCommandName = keyof SlashCommandArgs;
   export const SlashCommandArgOrder: Readonly<Record<SlashCommandName, readonly string[]>> &
     Readonly<Record<string, readonly string[]>>;
+  /**
+   * The name, then the arguments in their order, quoted as a shell does, which is how Claude Code reads them. One left
+   * out in the middle is '', so that those behind it keep their places.
+   */
   export function buildSlashCommand<T extends SlashCommandName>(name: T, args?: SlashCommandArgs[T]): string;
   export function buildSlashCommand(name: `/${string}`, args?: Record<string, unknown>): string;
 
@@ -768,10 +772,13 @@ declare module "agentcmd-workflows" {
   }
   export function parseArgumentHint(hint?: unknown): CommandArgument[];
   export function parseJsonResponseSchema(content: string): ResponseSchema | undefined;
+  /** Of one file: its path below the commands folder, and what is in it. */
+  export function parseSlashCommand(file: string, content: string): CommandDefinition;
+  /** Reads every .md below the folder. */
   export function parseSlashCommands(folder: string): Promise<CommandDefinition[]>;
   export function generateSlashCommandTypesCode(commands: CommandDefinition[]): string;
   export function generateSlashCommandTypesFromDir(folder: string, output: string): Promise<void>;
-  export function generateResponseTypeCode(command: string, schema: ResponseSchema): string;
+  export function generateResponseTypeCode(command: string, schema: ResponseSchema, typeName?: string): string;
   export function commandNameToTypeName(command: string): string;
   export function commandNameToArgsTypeName(command: string): string;
 

@@ -360,6 +360,13 @@ class CommandLine {
           ->needs(live)
           ->check(CLI::Range(0, 1000));
     }
+    auto* types =
+        group->add_subcommand("types", "Make types of the slash commands in .claude/commands");
+    auto made = command<DefinitionTypesCommand>(types);
+    project_option(types, made->project, "The project (default: the nearest parent with .agent)");
+    types->add_option("--out", made->out, "The file (default: .agent/generated/slash-commands.ts)")
+        ->type_name("FILE");
+    json_flag(types, made->json);
   }
 
   void add_replay() {

@@ -193,6 +193,12 @@ struct DefinitionsCommand {
   bool json = false;
 };
 
+struct DefinitionTypesCommand {
+  std::string project;
+  std::string out;  // file; empty: .agent/generated/slash-commands.ts
+  bool json = false;
+};
+
 struct DoctorCommand {
   bool rebuild = false;
   bool fix = false;
@@ -246,8 +252,8 @@ using Command =
                  RunsCancelCommand, RunsPauseCommand, AnswerCommand, RunsWhyCommand,
                  RunsQueryCommand, RunsExportCommand, ReplayCommand, RunsPruneCommand,
                  RunsDeleteCommand, RunsForkCommand, RunsRetryCommand, RunsDiffCommand,
-                 QueueCommand, SchedulesCommand, TriggersCommand, DefinitionsCommand, DoctorCommand,
-                 BackupCommand, RestoreCommand, EventsSendCommand, EventsListCommand, WorkerCommand,
-                 StubModelsCommand>;
+                 QueueCommand, SchedulesCommand, TriggersCommand, DefinitionsCommand,
+                 DefinitionTypesCommand, DoctorCommand, BackupCommand, RestoreCommand,
+                 EventsSendCommand, EventsListCommand, WorkerCommand, StubModelsCommand>;
 
 }  // namespace agentcmd::cli

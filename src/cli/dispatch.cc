@@ -39,6 +39,9 @@ struct Carry {
   Task<int> operator()(DefinitionsCommand& command) const {
     return list_definitions(services, command);
   }
+  Task<int> operator()(DefinitionTypesCommand& command) const {
+    return make_definition_types(services, command);
+  }
   Task<int> operator()(DoctorCommand& command) const { return examine_home(services, command); }
   Task<int> operator()(BackupCommand& command) const { return make_backup(services, command); }
   Task<int> operator()(RestoreCommand& command) const { return restore_backup(services, command); }

@@ -40,6 +40,7 @@ Task<int> show_queue(Services& services, QueueCommand command);
 Task<int> steer_schedules(Services& services, SchedulesCommand command);
 Task<int> show_triggers(Services& services, TriggersCommand command);
 Task<int> list_definitions(Services& services, DefinitionsCommand command);
+Task<int> make_definition_types(Services& services, DefinitionTypesCommand command);
 Task<int> examine_home(Services& services, DoctorCommand command);
 Task<int> make_backup(Services& services, BackupCommand command);
 Task<int> restore_backup(Services& services, RestoreCommand command);
