@@ -6,6 +6,7 @@ import { encodeOrNull } from "./json";
 import { abandonAll, anyOpen, cancelAll, shield } from "./pending";
 import { begin, closeMarker, currentScope, declarePhases, enter, phaseNow, root, within, type Scope } from "./phases";
 import { askFor, refuseInQuery } from "./ask";
+import { setUpSpec } from "./spec";
 import { step } from "./step";
 import { command, note } from "./vm";
 import { phasesOf, type Workflow, type WorkflowEvent } from "./workflow";
@@ -109,6 +110,7 @@ export async function live(workflow: Workflow, event: WorkflowEvent): Promise<vo
   try {
     workspace = await setUp(event.data);
     if (cancelReason !== undefined) throw cancelError();
+    await setUpSpec(event.data);
     const value = await whileItCanGoOn(() => workflow.fn({ event, step }));
     end = { outcome: "completed", result: encodeOrNull(value, "The workflow returned") };
   } catch (thrown) {

@@ -124,9 +124,20 @@ class CommandLine {
                   "Keep the worktree, or stay on the branch, at the end");
     sub->add_option("--agents", v->agents, "Put the scripted agent in the place of every agent")
         ->type_name("scripted:FILE");
+    add_spec(sub, *v);
     json_flag(sub, v->json, "Print one JSON object a line as things happen");
     add_detach_and_quiet(sub, v->detach, v->quiet);
     add_on_pause(sub, v->on_pause);
+  }
+
+  static void add_spec(CLI::App* sub, RunCommand& run) {
+    sub->add_option("--spec-file", run.spec_file,
+                    "The spec to work by: a file, also one below .agent/specs")
+        ->type_name("FILE");
+    sub->add_option("--spec-content", run.spec_content,
+                    "The same as a text, of which an agent makes a spec first")
+        ->type_name("TEXT");
+    sub->add_option("--spec-type", run.spec_type, "What kind of spec it is (default feature)");
   }
 
   static void add_on_pause(CLI::App* sub, std::string& target) {

@@ -34,6 +34,9 @@ struct RunCommand {
   std::string base;
   bool preserve = false;
   std::string agents;
+  std::optional<std::string> spec_file;
+  std::optional<std::string> spec_content;
+  std::optional<std::string> spec_type;
   bool json = false;
   bool detach = false;
   bool quiet = false;

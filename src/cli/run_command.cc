@@ -16,6 +16,7 @@
 #include "cli/launch.h"
 #include "cli/run_view.h"
 #include "cli/same_run.h"
+#include "cli/spec_option.h"
 #include "projects/arguments.h"
 #include "projects/compatibility.h"
 #include "projects/definitions.h"
@@ -67,8 +68,8 @@ Task<int> execute_target(Services& services, runtime::Driver& driver, RunView& v
     services.detached->recorded(held->run, services.output);
     view.detached();
   }
-  co_return co_await execute_run(services, driver, view, held->run, resume);
   view.begin(held->run, co_await past_of(services, held->run));
+  co_return co_await execute_run(services, driver, view, held->run, resume);
 }
 
 }  // namespace
@@ -169,8 +170,10 @@ Result<void> check_workspace_flags(const RunCommand& command) {
 }
 
 // As event.data shows it to the workflow. The arguments are spliced in as they were given.
-JsonText request_text(const RunCommand& command, const JsonText& args, const std::string& agents) {
+JsonText request_text(const RunCommand& command, const JsonText& args, const std::string& agents,
+                      const Json& spec) {
   Json request{{"mode", command.mode}, {"preserve", command.preserve}};
+  request.update(spec);
   if (!command.branch.empty()) request["branchName"] = command.branch;
   if (!command.base.empty()) request["baseBranch"] = command.base;
   if (!agents.empty()) request["agents"] = agents;
@@ -199,6 +202,8 @@ Task<Result<FreshRun>> prepare_run(Services& services, RunCommand command) {
   if (!text) co_return tl::unexpected(text.error());
   const auto project = project_of(services, command);
   if (!project) co_return tl::unexpected(project.error());
+  const auto spec = spec_request(command, services.cwd, *project);
+  if (!spec) co_return tl::unexpected(spec.error());
   store::prepare(services.home);
   auto definition = co_await projects::resolve_definition(services.loader(), *project, services.cwd,
                                                           command.definition);
@@ -219,7 +224,7 @@ Task<Result<FreshRun>> prepare_run(Services& services, RunCommand command) {
   run.project = *project;
   run.name = !command.name.empty() ? command.name : info.name.empty() ? info.id : info.name;
   run.timeout = info.timeout.value_or(Milliseconds(0));
-  run.request = request_text(command, *args, *agents);
+  run.request = request_text(command, *args, *agents, *spec);
   run.bundle = *std::move(definition->bundle);
   run.flow = std::move(terms->flow);
   co_return FreshRun{.run = std::move(run), .policy = std::move(terms->policy)};
@@ -338,11 +343,6 @@ Task<int> cancel_run(Services& services, RunsCancelCommand command) {
   if (!command.json) services.output.err(fmt::format("Cancelling {}...\n", row->id.text));
   const auto ended = co_await wait_for_end(services, *std::move(row));
   const auto status = store::to_string(ended.status);
-  services.output.out(command.json ? to_text({{"id", ended.id.text}, {"status", status}}) + "\n"
-                                   : fmt::format("{} {}\n", ended.id.text, status));
-  co_return static_cast<int>(ExitCode::ok);
-}
-
   if (!store::is_terminal(ended.status)) {
     co_return refuse(
         services,
@@ -352,4 +352,9 @@ Task<int> cancel_run(Services& services, RunsCancelCommand command) {
                      ended.id.text, status, ended.id.text)},
         ExitCode::failed);
   }
+  services.output.out(command.json ? to_text({{"id", ended.id.text}, {"status", status}}) + "\n"
+                                   : fmt::format("{} {}\n", ended.id.text, status));
+  co_return static_cast<int>(ExitCode::ok);
+}
+
 }  // namespace agentcmd::cli

@@ -82,5 +82,72 @@ TEST_F(SpecsTest, WithoutSlashCommandsThereIsNothingToMakeTypesOf) {
   EXPECT_FALSE(fs::exists(sandbox.project / generated));
 }
 
+TEST_F(SpecsTest, ASpecFileIsFoundAndItsPathIsAbsolute) {
+  sandbox.write(".agent/specs/todo/login/spec.md", "Log in.");
+  for (const auto* typed : {"todo/login/spec.md", ".agent/specs/todo/login/spec.md"}) {
+    const auto finished = run({"--spec-file", typed});
+    ASSERT_EQ(finished.code, 0) << finished.out << finished.err;
+    const auto result = result_of(finished)["result"];
+    EXPECT_EQ(result["specFile"], (sandbox.project / ".agent/specs/todo/login/spec.md").string());
+    EXPECT_EQ(result["text"], "Log in.");
+  }
+  const auto shown = sandbox.run(sandbox.runs()[0]["id"]);
+  EXPECT_TRUE(shown["annotations"].dump().contains("Spec: ")) << shown["annotations"];
+}
+
+TEST_F(SpecsTest, AWorktreeTakesItsOwnCopyOfACommittedSpecAndTheProjectsOfAnother) {
+  sandbox.write(".agent/specs/kept.md", "kept");
+  sandbox.make_repository();
+  sandbox.write(".agent/specs/new.md", "new");
+  const auto kept = run({"--spec-file", "kept.md", "--mode", "worktree", "--branch", "a"});
+  ASSERT_EQ(kept.code, 0) << kept.out << kept.err;
+  EXPECT_TRUE(result_of(kept)["result"]["specFile"].get<std::string>().contains("/.worktrees/"));
+  const auto fresh = run({"--spec-file", "new.md", "--mode", "worktree", "--branch", "b"});
+  ASSERT_EQ(fresh.code, 0) << fresh.out << fresh.err;
+  EXPECT_EQ(result_of(fresh)["result"]["specFile"],
+            (sandbox.project / ".agent/specs/new.md").string());
+}
+
+TEST_F(SpecsTest, OfATextAnAgentMakesTheSpecFirst) {
+  sandbox.write(".claude/commands/cmd/generate-bug-spec.md",
+                "---\nargument-hint: [(context)]\n---\n");
+  sandbox.write("agent.json", R"([{
+    "match": { "prompt": "^/cmd:generate-bug-spec 'it'\\\\''s broken'$" },
+    "do": [{ "write": { "path": ".agent/specs/bug.md", "content": "made" } },
+           { "reply": { "success": true, "spec_file": ".agent/specs/bug.md" } }]
+  }])");
+  const auto finished = run(
+      {"--spec-content", "it's broken", "--spec-type", "bug", "--agents", "scripted:agent.json"});
+  ASSERT_EQ(finished.code, 0) << finished.out << finished.err;
+  const auto result = result_of(finished)["result"];
+  EXPECT_EQ(result["text"], "made");
+  EXPECT_EQ(result["specType"], "bug");
+}
+
+TEST_F(SpecsTest, ATextWithoutACommandToMakeASpecOfItFailsTheRunWithTheReason) {
+  const auto finished = run({"--spec-content", "anything"});
+  EXPECT_EQ(finished.code, 1) << finished.out;
+  EXPECT_TRUE(result_of(finished)["error"]["message"].get<std::string>().contains(
+      ".claude/commands/cmd/generate-feature-spec.md is missing"))
+      << finished.out;
+}
+
+TEST_F(SpecsTest, WhatCannotBeASpecStartsNothing) {
+  sandbox.write("a.md", "a");
+  for (const auto& words : std::vector<std::vector<std::string>>{
+           {"--spec-file", "missing.md"},
+           {"--spec-file", ".agent"},
+           {"--spec-file", "a.md", "--spec-content", "b"},
+           {"--spec-content", " "},
+           {"--spec-type", "bug"},
+           {"--spec-file", "a.md", "--spec-type", "../bug"},
+       }) {
+    const auto refused = run(words);
+    EXPECT_EQ(refused.code, 2) << words.front() << refused.out;
+    EXPECT_TRUE(refused.err.contains("--spec-")) << refused.err;
+  }
+  EXPECT_TRUE(sandbox.runs().empty());
+}
+
 }  // namespace
 }  // namespace agentcmd::test
