@@ -279,8 +279,8 @@ TEST_F(WorkerTest, TheProcessHoldsNothingOfOurs) {
   std::getline(environment, text);
   std::ranges::replace(text, '\0', ' ');
   EXPECT_EQ(text,
-            "TZ=UTC LANG=C.UTF-8 JSC_thresholdForOptimizeAfterWarmUp=10000 "
-            "JSC_smallHeapSize=33554432 JSC_usePollingTraps=1 ");
+            "TZ=UTC LANG=C.UTF-8 JSC_thresholdForOptimizeAfterWarmUp=100000 "
+            "JSC_smallHeapSize=67108864 JSC_usePollingTraps=1 ");
   auto files = open_files(pid);
   EXPECT_EQ(files[0], "/dev/null");
   EXPECT_EQ(files[1], "/dev/null");

@@ -50,9 +50,9 @@
       if (answer.error) throw Object.assign(new Error(answer.error.message), answer.error);
       return answer.ok;
     },
-    digest: host.digest,
-    randomBytes: host.randomBytes,
-    now: host.now,
+    digest: (...args) => host.digest(...args),
+    randomBytes: (count) => host.randomBytes(count),
+    now: () => host.now(),
   });
   function begin({ key, attempt }) {
     const ended = (rest) => host.closureEnded(JSON.stringify({ key, attempt, ...rest }));
