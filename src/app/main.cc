@@ -49,6 +49,7 @@ void fill_standard_streams() {
 
 bool executes_run(const cli::Command& command) {
   return std::holds_alternative<cli::RunCommand>(command) ||
+         std::holds_alternative<cli::DoCommand>(command) ||
          std::holds_alternative<cli::RunsResumeCommand>(command) ||
          std::holds_alternative<cli::RunsForkCommand>(command) ||
          std::holds_alternative<cli::RunsRetryCommand>(command) ||

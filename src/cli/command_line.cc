@@ -29,6 +29,7 @@ class CommandLine {
     app_.add_option("--log-level", log_level_, "trace, debug, info, warn, error or fatal");
     add_init();
     add_run();
+    add_do();
     add_runs();
     add_answers();
     add_queue();
@@ -130,6 +131,26 @@ class CommandLine {
     add_on_pause(sub, v->on_pause);
   }
 
+  void add_do() {
+    auto* sub = app_.add_subcommand("do", "Have a task done, in any git repository");
+    auto v = command<DoCommand>(sub);
+    sub->footer(
+        "Works in a worktree on a branch of its own; agentcmd runs report says what came of it.");
+    sub->add_option("TASK", v->task, "What is to be done, in your words")->required();
+    sub->add_option("--flow", v->flow,
+                    "How: implement-review (the default), test-and-fix, review or issue-to-pr");
+    sub->add_option("--agent", v->agent, "Which agent does it (default claude)");
+    sub->add_option("--test", v->test, "A command that must succeed")->type_name("COMMAND");
+    project_option(sub, v->project,
+                   "The project (default: the one around here, or the repository)");
+    sub->add_option("--branch", v->branch, "Branch to work on");
+    sub->add_option("--agents", v->agents, "Put the scripted agent in the place of every agent")
+        ->type_name("scripted:FILE");
+    json_flag(sub, v->json, "Print one JSON object a line as things happen");
+    add_detach_and_quiet(sub, v->detach, v->quiet);
+    add_on_pause(sub, v->on_pause);
+  }
+
   static void add_spec(CLI::App* sub, RunCommand& run) {
     sub->add_option("--spec-file", run.spec_file,
                     "The spec to work by: a file, also one below .agent/specs")
@@ -202,6 +223,8 @@ class CommandLine {
     query->add_option("NAME", query_value->name, "The query")->required();
     query->add_option("--args", query_value->args, "What to ask with, as JSON (default null)")
         ->type_name("JSON");
+    runs_command<RunsReportCommand>(runs, "report",
+                                    "The run in Markdown, for the body of a pull request");
     auto [exported, exported_value] =
         runs_command<RunsExportCommand>(runs, "export", "Its whole history, as a JSON document");
     exported->add_option("--out", exported_value->out, "Write it there instead of to stdout")
@@ -371,6 +394,13 @@ class CommandLine {
           ->needs(live)
           ->check(CLI::Range(0, 1000));
     }
+    auto* eject =
+        group->add_subcommand("eject", "Copy a flow of `agentcmd do` to the project, to change it");
+    auto copied = command<EjectCommand>(eject);
+    eject->add_option("FLOW", copied->flow, "implement-review, test-and-fix, review or issue-to-pr")
+        ->required();
+    project_option(eject, copied->project, "The project (default: the nearest parent with .agent)");
+    json_flag(eject, copied->json);
     auto* types =
         group->add_subcommand("types", "Make types of the slash commands in .claude/commands");
     auto made = command<DefinitionTypesCommand>(types);

@@ -43,6 +43,26 @@ struct RunCommand {
   std::string on_pause = "exit";
 };
 
+struct DoCommand {
+  std::string task;
+  std::string flow = "implement-review";
+  std::string agent = "claude";
+  std::string test;     // command that must succeed
+  std::string project;  // empty: the nearest parent with .agent, else the git repository
+  std::string branch;
+  std::string agents;
+  bool json = false;
+  bool detach = false;
+  bool quiet = false;
+  std::string on_pause = "exit";
+};
+
+struct EjectCommand {
+  std::string flow;
+  std::string project;
+  bool json = false;
+};
+
 struct RunsListCommand {
   std::string project;
   std::string status;
@@ -85,6 +105,11 @@ struct RunsQueryCommand {
   std::string run;
   std::string name;
   std::string args = "null";  // JSON
+  bool json = false;
+};
+
+struct RunsReportCommand {
+  std::string run;
   bool json = false;
 };
 
@@ -249,14 +274,13 @@ struct StubModelsCommand {
   bool json = false;
 };
 
-using Command =
-    std::variant<VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand,
-                 RunsShowCommand, RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand,
-                 RunsCancelCommand, RunsPauseCommand, AnswerCommand, RunsWhyCommand,
-                 RunsQueryCommand, RunsExportCommand, ReplayCommand, RunsPruneCommand,
-                 RunsDeleteCommand, RunsForkCommand, RunsRetryCommand, RunsDiffCommand,
-                 QueueCommand, SchedulesCommand, TriggersCommand, DefinitionsCommand,
-                 DefinitionTypesCommand, DoctorCommand, BackupCommand, RestoreCommand,
-                 EventsSendCommand, EventsListCommand, WorkerCommand, StubModelsCommand>;
+using Command = std::variant<
+    VersionCommand, ConfigCommand, InitCommand, RunCommand, RunsListCommand, RunsShowCommand,
+    RunsLogsCommand, RunsHistoryCommand, RunsResumeCommand, RunsCancelCommand, RunsPauseCommand,
+    AnswerCommand, RunsWhyCommand, RunsQueryCommand, RunsReportCommand, RunsExportCommand,
+    ReplayCommand, RunsPruneCommand, RunsDeleteCommand, RunsForkCommand, RunsRetryCommand,
+    RunsDiffCommand, QueueCommand, SchedulesCommand, TriggersCommand, DefinitionsCommand,
+    DefinitionTypesCommand, DoCommand, EjectCommand, DoctorCommand, BackupCommand, RestoreCommand,
+    EventsSendCommand, EventsListCommand, WorkerCommand, StubModelsCommand>;
 
 }  // namespace agentcmd::cli

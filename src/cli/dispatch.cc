@@ -24,6 +24,9 @@ struct Carry {
   Task<int> operator()(AnswerCommand& command) const { return answer_gate(services, command); }
   Task<int> operator()(RunsWhyCommand& command) const { return explain_run(services, command); }
   Task<int> operator()(RunsQueryCommand& command) const { return query_run(services, command); }
+  Task<int> operator()(RunsReportCommand& command) const { return report_run(services, command); }
+  Task<int> operator()(DoCommand& command) const { return do_task(services, command); }
+  Task<int> operator()(EjectCommand& command) const { return eject_flow(services, command); }
   Task<int> operator()(RunsExportCommand& command) const { return export_run(services, command); }
   Task<int> operator()(ReplayCommand& command) const { return replay_history(services, command); }
   Task<int> operator()(RunsPruneCommand& command) const { return prune_runs(services, command); }

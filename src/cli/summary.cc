@@ -89,11 +89,12 @@ void add_waiting(Lines& lines, const history::RunId& run, const Waiting& waiting
   }
 }
 
-void add_workspace(Lines& lines, const RunFacts& facts) {
+void add_workspace(Lines& lines, const history::RunId& run, const RunFacts& facts) {
   lines.add("branch", facts.update("branch"));
   lines.add("worktree", facts.update("worktree"));
   lines.add("changes", diffstat_of(facts));
   lines.add("merge", merge_command(facts));
+  if (!diffstat_of(facts).empty()) lines.add("report", "agentcmd runs report " + run.text);
   lines.add("pr", facts.update("pr_url"));
 }
 
@@ -132,7 +133,7 @@ std::vector<std::string> summary(const Ending& ending, const RunFacts& facts, co
   if (ending.status == store::RunStatus::paused) lines.add("reason", ending.message);
   add_waiting(lines, ending.run, facts.waiting);
   lines.add("result", result_text(facts));
-  add_workspace(lines, facts);
+  add_workspace(lines, ending.run, facts);
   for (const auto& artifact : facts.artifacts) {
     lines.add("artifact", string_or(artifact.data, "path"));
   }
