@@ -176,7 +176,9 @@ Task<Result<std::unique_ptr<SupervisedProcess>>> start_supervised(asio::any_io_e
   report_pipe.write_end.reset();
   const std::string report = co_await read_report(executor, std::move(report_pipe.read_end));
 
-  if (report == "ok\n") {
+  // Killed before it could say so, it may have started the command all the same.
+  const bool fell_silent = report.empty() && read_status(spec.dir);
+  if (report == "ok\n" || fell_silent) {
     const Claim claim = read_claim(spec.dir);
     if (const auto* supervisor = std::get_if<ProcessIdentity>(&claim)) {
       auto handle = std::make_unique<SupervisorHandle>(executor, spec.dir, *supervisor);

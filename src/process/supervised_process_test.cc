@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <fstream>
 #include <set>
 
 namespace agentcmd::process {
@@ -50,6 +51,24 @@ TEST_F(Supervised, ASignalThatIsNotOursIsNamed) {
   EXPECT_EQ(exit.cause, ExitCause::signalled);
   EXPECT_EQ(exit.signal, SIGSEGV);
   EXPECT_EQ(exit.code, -1);
+}
+
+// The command may run by then; taken for one that never was started, it would be started again.
+TEST_F(Supervised, ASupervisorThatIsKilledBeforeItCanSayThatTheCommandRunsIsALoss) {
+  const fs::path libexec = dir_.path() / "libexec";
+  fs::create_directories(libexec);
+  const auto supervisor = libexec / "agentcmd-supervise";
+  std::ofstream(supervisor) << R"(#!/bin/sh
+while [ "$1" != --dir ]; do shift; done
+cd "$2"
+echo "supervisor $$ 1 boot" > claim
+echo '{"pid":0,"start_time":1,"boot_id":"boot"}' > status.json
+kill -9 $$
+)";
+  fs::permissions(supervisor, fs::perms::owner_all);
+  auto process = run(io_, start_supervised(io_.get_executor(), libexec, shell("true")));
+  ASSERT_TRUE(process) << process.error().message;
+  EXPECT_FALSE(wait_for(**process)) << "there is no exit of a command that nobody saw end";
 }
 
 TEST_F(Supervised, Status127IsAnExitAndAMissingProgramIsNot) {
