@@ -15,7 +15,6 @@
 
 namespace agentcmd::runtime {
 
-using history::RunCreated;
 using history::RunId;
 
 namespace {

@@ -256,6 +256,8 @@ Task<Result<void>> RunActor::run_until_end() {
     } else if (events_due_ && !state_.paused && !ending_) {
       co_await receive_events();
     } else if (state_.paused && !is_anything_under_way() &&
+               // The same as falling asleep, but what lies between the two comes first.
+               // NOLINTNEXTLINE(bugprone-branch-clone)
                (may_sleep_ || !services_.options.wait_when_paused)) {
       co_return Result<void>();
     } else if (is_waiting_for_people_only() && !stays_for_people()) {

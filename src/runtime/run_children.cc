@@ -12,7 +12,6 @@
 
 namespace agentcmd::runtime {
 
-using history::Failure;
 using history::RunCompleted;
 using history::RunFailed;
 using history::RunId;
