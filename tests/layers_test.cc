@@ -134,7 +134,7 @@ const std::vector<Fence>& fences() {
       {"spdlog/", {"base"}, "use base/log.h"},
       {"openssl/", {"base", "http", "script"}, "use base/id.h"},
       {"CLI/", {"cli"}, "parse options in src/cli"},
-      {"valijson/", {"projects"}, "validate arguments in src/projects"},
+      {"valijson/", {"steps"}, "use steps/schema.h"},
       {"boost/process", {}, "use process/command.h or process/supervised_process.h"},
       {"boost/json", {}, "use base/json.h"},
       {"boost/asio/detached.hpp", {}, "use async/task_group.h"},

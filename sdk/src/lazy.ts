@@ -6,6 +6,7 @@ declare function require(path: string): any;
 export const parts = {
   inspect: () => require("./inspect") as typeof import("./inspect"),
   models: () => require("./models") as typeof import("./models"),
+  schemas: () => require("./schemas") as typeof import("./schemas"),
   slashCommands: () => require("./slash_commands") as typeof import("./slash_commands"),
   clone: () => require("./web/clone") as typeof import("./web/clone"),
   encoding: () => require("./web/encoding") as typeof import("./web/encoding"),

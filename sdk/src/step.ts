@@ -2,6 +2,7 @@
 // driver recorded, as they are.
 
 import { admit, askFor, type Config, idOf } from "./ask";
+import { oneOf } from "./check";
 import * as closures from "./closures";
 import { milliseconds, moment } from "./duration";
 import { sendEvent, waitForEvent } from "./events";
@@ -54,6 +55,26 @@ function plain(type: string) {
 function cli(first: unknown, second?: unknown, third?: unknown): Promise<unknown> {
   const [id, config, options] = argumentsOf("cli", first, second, third);
   return askFor("cli", id, { config, options, name: config.name });
+}
+
+/** A run that is to ask pauses at a usage limit, as at any error that is not tried again by itself. */
+function atUsageLimit(config: Config, options: Config | undefined, what: string): Config | undefined {
+  if (config.onUsageLimit === undefined) return options;
+  oneOf(config.onUsageLimit, ["park", "fail", "ask"], `${what}: onUsageLimit`);
+  if (config.onUsageLimit !== "ask") return options;
+  const retry = options?.retry ?? {};
+  return { ...options, retry: { ...retry, nonRetryable: [...(retry.nonRetryable ?? []), "UsageLimitError"] } };
+}
+
+/** A schema goes to the driver as JSON Schema; what zod knows besides is done with the result. */
+function ai(first: unknown, second?: unknown, third?: unknown): Promise<unknown> {
+  const [id, config, given] = argumentsOf("ai", first, second, third);
+  const options = atUsageLimit(config, given, `step.ai("${id}")`);
+  if (config.schema === undefined || config.schema === null) return askFor("ai", id, { config, options });
+  const schema = lazy().parts.schemas().schemaOf(config.schema, `step.ai("${id}")`);
+  const asked = askFor("ai", id, { config: { ...config, schema: schema.json }, options });
+  if (schema.finish === undefined) return asked;
+  return returningTo(currentScope(), (asked as Promise<Config>).then(schema.finish));
 }
 
 /** Older definitions write `type` for `operation`, and `message` and `commitMessage` for each other. */
@@ -235,7 +256,7 @@ export const step = {
   get signal() {
     return signal();
   },
-  ai: missing("ai"),
+  ai,
   preview: missing("preview"),
   waitForEvent,
   sendEvent,

@@ -464,20 +464,50 @@ declare module "agentcmd-workflows" {
     trace: TraceEntry[];
   }
 
+  /** What a schema of zod 3 and of zod 4 have in common. */
+  interface ZodLike {
+    readonly _output: any;
+    safeParse(data: unknown): unknown;
+  }
+
   export interface AiStepConfig<TSchema = unknown> {
     prompt: string;
+    /** "anthropic" by default. Keys and addresses are configuration: ANTHROPIC_API_KEY, ANTHROPIC_BASE_URL, … */
     provider?: AiProvider;
+    /** By default claude-sonnet-4-5-20250929, or gpt-4. */
     model?: AiModelId | (string & {});
     systemPrompt?: string;
-    temperature?: number;
+    /** 0.7 by default; null leaves it to the model, some of which refuse to be told. */
+    temperature?: number | null;
     maxTokens?: number;
+    /** What the answer must look like: a JSON Schema, or a schema of zod 3 or 4. An answer that does not fit is asked for once more. */
     schema?: TSchema;
+    /**
+     * When the vendor says that a usage limit is reached: wait until it is over ("park", the default), give a result
+     * with `success: false` ("fail"), or pause the run ("ask").
+     */
+    onUsageLimit?: "park" | "fail" | "ask";
+  }
+
+  export interface AiUsage {
+    /** Without those that came from a cache. */
+    inputTokens?: number;
+    outputTokens?: number;
+    totalTokens?: number;
+    /** Of the output. */
+    reasoningTokens?: number;
+    cachedInputTokens?: number;
+    cacheCreationTokens?: number;
   }
 
   export interface AiStepResult<T = { text: string }> extends StepResult<T> {
     result?: {
+      /** "stop", "length", "content-filter", "tool-calls" or "other" */
       finishReason: string;
-      usage: { inputTokens?: number; outputTokens?: number; totalTokens?: number; reasoningTokens?: number };
+      /** Of the answer that was taken. */
+      usage: AiUsage;
+      /** Of all requests of the step. */
+      totalUsage: AiUsage;
       [more: string]: unknown;
     };
   }
@@ -612,8 +642,18 @@ declare module "agentcmd-workflows" {
     /** The recorded time, in milliseconds since 1970. */
     now(): number;
 
-    // Not available in this version: calling one throws.
+    /**
+     * Asks a model once: a text, or with a schema an object that fits it. What the vendor refuses for good is a result
+     * with `success: false`; too many requests, an overloaded service and a broken connection are tried again.
+     */
+    ai<S extends ZodLike>(
+      id: string,
+      config: AiStepConfig<S> & { schema: S },
+      options?: StepOptions,
+    ): Promise<AiStepResult<S["_output"]>>;
     ai<T = { text: string }>(id: string, config: AiStepConfig, options?: StepOptions): Promise<AiStepResult<T>>;
+
+    // Not available in this version: calling it throws.
     preview(id: string, config?: PreviewStepConfig, options?: StepOptions): Promise<PreviewStepResult>;
   }
 

@@ -51,6 +51,13 @@ std::string set_port(Config& config, const std::string& text) {
   return fits ? "" : "expected a port from 1 to 65535";
 }
 
+template <auto member>
+std::string set_url(Config& config, const std::string& text) {
+  config.*member = text;
+  const bool fits = text.starts_with("http://") || text.starts_with("https://");
+  return fits ? "" : "expected an http or https URL";
+}
+
 constexpr std::array levels{"trace", "debug", "info", "warn", "error", "fatal"};
 
 std::string set_level(Config& config, const std::string& text) {
@@ -120,6 +127,14 @@ constexpr std::array settings{
             {"AGENTCMD_LIMITS_RUNS_PER_PROJECT", ""},
             false,
             set_limit<&engine::FlowLimits::runs_per_project>},
+    Setting{"gateway.anthropic.baseUrl",
+            {"AGENTCMD_GATEWAY_ANTHROPIC_BASE_URL", "ANTHROPIC_BASE_URL"},
+            false,
+            set_url<&Config::anthropic_base_url>},
+    Setting{"gateway.openai.baseUrl",
+            {"AGENTCMD_GATEWAY_OPENAI_BASE_URL", "OPENAI_BASE_URL"},
+            false,
+            set_url<&Config::openai_base_url>},
     Setting{"anthropicApiKey",
             {"AGENTCMD_ANTHROPIC_API_KEY", "ANTHROPIC_API_KEY"},
             true,
@@ -228,6 +243,11 @@ log::Level Config::level() const {
   if (log_level == "trace" || log_level == "debug") return log::Level::debug;
   if (log_level == "info") return log::Level::info;
   return log_level == "warn" ? log::Level::warn : log::Level::error;
+}
+
+gateway::ModelAccess Config::models() const {
+  return {.anthropic = {.base_url = anthropic_base_url, .key = anthropic_api_key},
+          .openai = {.base_url = openai_base_url, .key = openai_api_key}};
 }
 
 std::vector<Secret> Config::secrets() const {

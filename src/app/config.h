@@ -9,6 +9,7 @@
 #include "base/secret.h"
 #include "cli/services.h"
 #include "engine/flow.h"
+#include "gateway/model_access.h"
 #include "runtime/retention.h"
 #include "steps/environment.h"
 
@@ -34,6 +35,8 @@ struct Config {
   runtime::SnapshotPolicy snapshots = runtime::SnapshotPolicy::worktree;
   engine::FlowLimits limits{.runs = limits::runs_at_once,
                             .runs_per_project = limits::runs_at_once_per_project};
+  std::string anthropic_base_url;  // empty: the vendor's
+  std::string openai_base_url;
   Secret anthropic_api_key;
   Secret openai_api_key;
   Secret jwt_secret;
@@ -42,6 +45,7 @@ struct Config {
   std::vector<cli::SettingRow> rows;
 
   log::Level level() const;
+  gateway::ModelAccess models() const;
   // Values that must not reach logs and histories.
   std::vector<Secret> secrets() const;
 };

@@ -109,6 +109,7 @@ int run_on_loop(cli::Output& output, cli::DetachedReport* detached, cli::Command
                          .retention = config.retention,
                          .snapshots = config.snapshots,
                          .secrets = config.secrets(),
+                         .models = config.models(),
                          .limits = config.limits,
                          .settings_problem = std::move(settings_problem),
                          .json = wants_json(command),

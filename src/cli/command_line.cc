@@ -1,9 +1,9 @@
 #include "cli/command_line.h"
 
+#include "base/suggestion.h"
 #include "base/text.h"
 #include "cli/error_report.h"
 #include "cli/exit_code.h"
-#include "projects/suggestion.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -572,12 +572,12 @@ class CommandLine {
     if (!left.empty() && left.front().starts_with("-")) {
       const auto flag = left.front().substr(0, left.front().find('='));
       return fmt::format("'{}' has no flag '{}'.{}", name_of(at), flag,
-                         projects::did_you_mean(flag, option_names(at)));
+                         did_you_mean(flag, option_names(at)));
     }
     const auto commands = subcommand_names(at);
     if (!left.empty() && !commands.empty()) {
       return fmt::format("no command '{} {}'.{} There are: {}", name_of(at), left.front(),
-                         projects::did_you_mean(left.front(), commands), join(commands, ", "));
+                         did_you_mean(left.front(), commands), join(commands, ", "));
     }
     if (!left.empty()) {
       return fmt::format("'{}': '{}' is one word too many", name_of(at), left.front());

@@ -1,10 +1,10 @@
 // do: a task without a definition of one's own, by one of those that agentcmd brings along
 // (sdk/flows). definitions eject: a copy of one, to be changed.
 
+#include "base/suggestion.h"
 #include "base/text.h"
 #include "cli/dispatch.h"
 #include "projects/project.h"
-#include "projects/suggestion.h"
 
 #include <fmt/format.h>
 
@@ -25,7 +25,7 @@ Result<std::string> known_flow(const std::string& name) {
   const std::vector<std::string> names(flows.begin(), flows.end());
   return fail(ErrorCode::not_found,
               fmt::format("there is no flow '{}'.{} There are: {}", to_utf8(name),
-                          projects::did_you_mean(name, names), join(names, ", ")));
+                          did_you_mean(name, names), join(names, ", ")));
 }
 
 // The project, or the repository: nothing need have been written for it.

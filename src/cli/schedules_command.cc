@@ -1,13 +1,13 @@
 // schedules and triggers: what starts runs by itself, and what has come of it.
 
 #include "base/limits.h"
+#include "base/suggestion.h"
 #include "cli/dispatch.h"
 #include "cli/exit_code.h"
 #include "cli/moment.h"
 #include "cli/text_width.h"
 #include "projects/project.h"
 #include "projects/project_triggers.h"
-#include "projects/suggestion.h"
 
 #include <fmt/format.h>
 
@@ -144,7 +144,7 @@ class Schedules {
     if (same.empty()) {
       return fail(ErrorCode::not_found,
                   fmt::format("no schedule '{}'.{} 'agentcmd schedules list' shows them",
-                              command_.schedule, projects::did_you_mean(command_.schedule, names)));
+                              command_.schedule, did_you_mean(command_.schedule, names)));
     }
     return fail(ErrorCode::invalid_argument,
                 fmt::format("several projects have a schedule '{}': say which one with --project",

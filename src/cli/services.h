@@ -6,6 +6,7 @@
 #include "base/random.h"
 #include "base/secret.h"
 #include "cli/output.h"
+#include "gateway/model_access.h"
 #include "projects/definitions.h"
 #include "projects/new_run.h"
 #include "runtime/driver.h"
@@ -44,6 +45,7 @@ struct Services {
   runtime::RetentionPolicy retention = {};                                   // of the configuration
   runtime::SnapshotPolicy snapshots = runtime::SnapshotPolicy::worktree;
   std::vector<Secret> secrets;
+  gateway::ModelAccess models = {};
   engine::FlowLimits limits;  // of runs at once
   std::vector<SettingRow> settings;
   std::string settings_problem = {};   // what is wrong with the settings, for doctor
@@ -64,6 +66,7 @@ struct Services {
             .environment = environment,
             .snapshots = snapshots,
             .secrets = secrets,
+            .models = models,
             .observer = observer,
             .wait_when_paused = wait_when_paused,
             .wait_at_gates = can_ask,

@@ -1,8 +1,8 @@
 #include "projects/arguments.h"
 
+#include "base/suggestion.h"
 #include "base/text.h"
-#include "projects/schema.h"
-#include "projects/suggestion.h"
+#include "steps/schema.h"
 
 #include <fmt/format.h>
 
@@ -112,7 +112,7 @@ Error all_of(const std::vector<std::string>& lines) {
 // Where the schema says which arguments there are, another one is a slip of the pen, unless it
 // explicitly welcomes more.
 bool welcomes_unknown(const Json& schema) {
-  if (property_names(schema).empty()) return true;
+  if (steps::property_names(schema).empty()) return true;
   if (schema.contains("patternProperties")) return true;
   const auto more = schema.find("additionalProperties");
   return more != schema.end() && *more != Json(false);
@@ -174,7 +174,7 @@ Result<Json> value_of(const std::vector<Pair>& pairs, const Json& property) {
 void apply_pairs(const std::vector<Pair>& pairs, const Json& schema, Json& args,
                  std::vector<std::string>& wrong) {
   const auto& key = pairs.front().key;
-  const auto known = property_names(schema);
+  const auto known = steps::property_names(schema);
   const bool is_known = std::ranges::count(known, key) > 0;
   if (!is_known && !welcomes_unknown(schema)) {
     wrong.push_back(fmt::format("args.{}: there is no such argument.{} Known: {}", key,
@@ -213,7 +213,7 @@ std::vector<std::vector<Pair>> grouped(const std::vector<std::string>& typed,
 // What is wrong already, without the messages that a value which is absent for that reason causes.
 void add_violations(const Json& schema, const Json& args, std::vector<std::string>& wrong,
                     Result<void>& unusable) {
-  auto found = violations(schema, args, "args");
+  auto found = steps::violations(schema, args, "args");
   if (!found) {
     unusable = tl::unexpected(found.error());
     return;
@@ -243,7 +243,7 @@ Result<JsonText> make_arguments(const std::optional<JsonText>& schema_text,
   const Json schema = schema_text ? parse_trusted(schema_text->text, "argsSchema") : Json::object();
   std::vector<std::string> wrong;
   for (const auto& pairs : grouped(input.pairs, wrong)) apply_pairs(pairs, schema, args, wrong);
-  const bool added = fill_defaults(schema, args);
+  const bool added = steps::fill_defaults(schema, args);
   Result<void> unusable;
   if (schema_text) add_violations(schema, args, wrong, unusable);
   if (!unusable) return tl::unexpected(unusable.error());

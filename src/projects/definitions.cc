@@ -1,12 +1,12 @@
 #include "projects/definitions.h"
 
 #include "async/task_group.h"
+#include "base/suggestion.h"
 #include "base/text.h"
 #include "projects/due_times.h"
 #include "projects/project.h"
-#include "projects/schema.h"
-#include "projects/suggestion.h"
 #include "script/worker_client.h"
+#include "steps/schema.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -158,7 +158,7 @@ class WorkerSlot {
 std::string flaw_of_schema(const Definition& definition) {
   const auto& schema = definition.info->args_schema;
   if (!schema) return "";
-  const auto checked = check_schema(parse_trusted(schema->text, "argsSchema"));
+  const auto checked = steps::check_schema(parse_trusted(schema->text, "argsSchema"));
   return checked ? "" : fmt::format("{}: {}", definition.file, checked.error().message);
 }
 

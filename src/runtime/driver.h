@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/secret.h"
 #include "engine/flow.h"
+#include "gateway/model_access.h"
 #include "history/event.h"
 #include "history/flow.h"
 #include "runtime/fork.h"
@@ -89,6 +90,7 @@ struct DriverOptions {
   steps::EnvironmentPolicy environment = steps::EnvironmentPolicy::inherit;  // of host steps
   SnapshotPolicy snapshots = SnapshotPolicy::worktree;
   std::vector<Secret> secrets;  // of the configuration; redacted in what steps record
+  gateway::ModelAccess models;
   Observer* observer = nullptr;
   // Whether drive() goes on waiting where only a person can go on: for the answer to a gate, or for
   // the end of a pause.

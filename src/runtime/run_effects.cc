@@ -285,7 +285,8 @@ steps::RunContext RunActor::context() const {
           .env = std::move(env),
           .agents_override = string_or(request, "agents"),
           .request = std::move(request),
-          .secrets = services_.options.secrets};
+          .secrets = services_.options.secrets,
+          .models = services_.options.models};
 }
 
 steps::Step RunActor::make_step(const StepKey& key, bool recovering) const {

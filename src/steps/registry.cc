@@ -11,6 +11,7 @@ using Slot = StepType::Slot;
 constexpr std::array types{
     StepType{"cli", run_cli_step, 5min, OnLost::ask, Slot::command},
     StepType{"agent", run_agent_step, 30min, OnLost::resume, Slot::agent},
+    StepType{"ai", run_ai_step, 5min, OnLost::retry, Slot::none},
     StepType{"git", run_git_step, 2min, OnLost::probe, Slot::command},
     StepType{"artifact", run_artifact_step, 5min, OnLost::retry, Slot::none},
     StepType{"setupWorkspace", run_setup_workspace_step, 10min, OnLost::retry, Slot::none,

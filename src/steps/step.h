@@ -8,6 +8,7 @@
 #include "async/stop.h"
 #include "async/task.h"
 #include "base/secret.h"
+#include "gateway/model_access.h"
 #include "history/event.h"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -37,6 +38,7 @@ struct RunContext {
   std::string agents_override;             // "scripted:FILE" of --agents; empty without
   Json request;                 // of RunCreated: mode, branchName, baseBranch, preserve, …
   std::vector<Secret> secrets;  // known values, redacted in what a step records
+  gateway::ModelAccess models;  // for step.ai
 };
 
 // What was left of an attempt that a former driver began. Its process, if it had one, is looked for

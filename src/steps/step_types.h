@@ -7,6 +7,7 @@ namespace agentcmd::steps {
 
 Task<Outcome> run_cli_step(StepHost& host, Step step, StopSource& stop);
 Task<Outcome> run_agent_step(StepHost& host, Step step, StopSource& stop);
+Task<Outcome> run_ai_step(StepHost& host, Step step, StopSource& stop);
 Task<Outcome> run_git_step(StepHost& host, Step step, StopSource& stop);
 Task<Outcome> run_artifact_step(StepHost& host, Step step, StopSource& stop);
 Task<Outcome> run_setup_workspace_step(StepHost& host, Step step, StopSource& stop);

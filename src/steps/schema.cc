@@ -1,10 +1,10 @@
-#include "projects/schema.h"
+#include "steps/schema.h"
 
 // Without it valijson aborts the process where it would throw.
 #define VALIJSON_USE_EXCEPTIONS 1
 
+#include "base/suggestion.h"
 #include "base/text.h"
-#include "projects/suggestion.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -18,7 +18,7 @@
 #include <array>
 #include <exception>
 
-namespace agentcmd::projects {
+namespace agentcmd::steps {
 namespace {
 
 // valijson has no adapter for the ordered kind.
@@ -336,8 +336,8 @@ class SchemaCheck {
 
 }  // namespace
 
-Result<void> check_schema(const Json& schema) {
-  const std::string root = "argsSchema";
+Result<void> check_schema(const Json& schema, const std::string& name) {
+  const std::string& root = name;
   auto wrong = SchemaCheck(schema).run(schema, root);
   if (!wrong.empty()) return fail(ErrorCode::invalid_argument, std::move(wrong));
   try {
@@ -396,4 +396,4 @@ std::vector<std::string> property_names(const Json& schema) {
   return names;
 }
 
-}  // namespace agentcmd::projects
+}  // namespace agentcmd::steps

@@ -1,11 +1,11 @@
-#include "projects/schema.h"
+#include "steps/schema.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 #include <vector>
 
-namespace agentcmd::projects {
+namespace agentcmd::steps {
 namespace {
 
 const Json& feature_schema() {
@@ -146,4 +146,4 @@ TEST(Schema, DefaultsDoNotMakeObjectsThatAreAbsent) {
 }
 
 }  // namespace
-}  // namespace agentcmd::projects
+}  // namespace agentcmd::steps

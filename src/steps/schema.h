@@ -1,5 +1,6 @@
 #pragma once
-// What a JSON Schema (draft 7) says about a value, for the arguments of workflows.
+// What a JSON Schema (draft 7) says about a value, for the arguments of workflows and
+// the answers of models.
 
 #include "base/json.h"
 #include "base/result.h"
@@ -8,11 +9,12 @@
 #include <string_view>
 #include <vector>
 
-namespace agentcmd::projects {
+namespace agentcmd::steps {
 
 // Whether values can be checked against the schema. invalid_argument says what is wrong with it and
-// where: "argsSchema.properties.tries.type: 12 is not the name of a type (…)".
-Result<void> check_schema(const Json& schema);
+// where, from `name` on:
+// "argsSchema.properties.tries.type: 12 is not the name of a type (…)".
+Result<void> check_schema(const Json& schema, const std::string& name = "argsSchema");
 
 // Every reason why `value` does not fit `schema`, in plain words and with its path, which begins
 // with `root`: "args.tries: expected number, got string". Empty when it fits. invalid_argument when
@@ -27,4 +29,4 @@ bool fill_defaults(const Json& schema, Json& value);
 // The names that `properties` of the schema has.
 std::vector<std::string> property_names(const Json& schema);
 
-}  // namespace agentcmd::projects
+}  // namespace agentcmd::steps

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace agentcmd::projects {
+namespace agentcmd {
 
 // Nothing when none is close enough to be what was meant.
 std::optional<std::string> closest(std::string_view word,
@@ -19,4 +19,4 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 // are a part of it too.
 std::string did_you_mean_one_of(std::string_view word, const std::vector<std::string>& candidates);
 
-}  // namespace agentcmd::projects
+}  // namespace agentcmd

@@ -1,4 +1,4 @@
-#include "projects/suggestion.h"
+#include "base/suggestion.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <utility>
 
-namespace agentcmd::projects {
+namespace agentcmd {
 namespace {
 
 // Edits (insert, delete, replace, swap of neighbours) that turn one word into the other.
@@ -79,4 +79,4 @@ std::string did_you_mean_one_of(std::string_view word, const std::vector<std::st
   return fmt::format(" Did you mean {}?", text);
 }
 
-}  // namespace agentcmd::projects
+}  // namespace agentcmd
