@@ -85,12 +85,18 @@ Task<FilesDiff> compare_files(Services& services, Side a, Side b, bool with_patc
   diff.a = *of_a;
   diff.b = *of_b;
   auto changes = co_await git::changed_files(repository, diff.a, diff.b);
-  if (changes) diff.changes = *std::move(changes);
-  if (!changes) diff.reason = changes.error().message;
-  if (!with_patch || !changes) co_return diff;
+  if (!changes) {
+    diff.reason = changes.error().message;
+    co_return diff;
+  }
+  diff.changes = *std::move(changes);
+  if (!with_patch) co_return diff;
   auto patch = co_await git::patch(repository, diff.a, diff.b);
-  if (patch) diff.patch = *std::move(patch);
-  if (!patch) diff.reason = patch.error().message;
+  if (patch) {
+    diff.patch = *std::move(patch);
+  } else {
+    diff.reason = patch.error().message;
+  }
   co_return diff;
 }
 

@@ -63,7 +63,7 @@ Task<Result<Code>> code_on_disk(Services& services, const runtime::ForkPlan& pla
   if (!definition) co_return tl::unexpected(definition.error());
   co_return Code{.bundle = *std::move(definition->bundle),
                  .definition = definition->info->id,
-                 .info = *std::move(definition->info)};
+                 .info = std::move(definition->info)};
 }
 
 // The arguments of the former run, less those that are given anew.
