@@ -99,7 +99,10 @@ Result<WorkerProcess> spawn_worker(const std::vector<std::string>& argv) {
   char collect_late[] = "JSC_smallHeapSize=67108864";
   // The checks of the watchdog are looked for by the code itself, so that no thread has to stop it.
   char poll[] = "JSC_usePollingTraps=1";
-  char* environment[] = {zone, locale, optimise_late, collect_late, poll, nullptr};
+  // Code is compiled where it runs: with other work on the machine a compiler's thread comes too
+  // late for what a short run does, which is then interpreted to its end.
+  char compile_here[] = "JSC_useConcurrentJIT=0";
+  char* environment[] = {zone, locale, optimise_late, collect_late, poll, compile_here, nullptr};
   const int failed = ::posix_spawn(&process.pid, argv.front().c_str(), actions.get(),
                                    attributes.get(), arguments.data(), environment);
   if (failed != 0) {

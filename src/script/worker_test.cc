@@ -280,7 +280,7 @@ TEST_F(WorkerTest, TheProcessHoldsNothingOfOurs) {
   std::ranges::replace(text, '\0', ' ');
   EXPECT_EQ(text,
             "TZ=UTC LANG=C.UTF-8 JSC_thresholdForOptimizeAfterWarmUp=100000 "
-            "JSC_smallHeapSize=67108864 JSC_usePollingTraps=1 ");
+            "JSC_smallHeapSize=67108864 JSC_usePollingTraps=1 JSC_useConcurrentJIT=0 ");
   auto files = open_files(pid);
   EXPECT_EQ(files[0], "/dev/null");
   EXPECT_EQ(files[1], "/dev/null");
