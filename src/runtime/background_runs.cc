@@ -100,6 +100,7 @@ Task<> LocalDriver::settle_in_background(RunId run, const RunActor& actor, Resul
     } else {
       owned_.erase(run);
       co_await places_.leave(run);
+      look_around();  // its parent may wait for it here
     }
     co_return;
   }

@@ -159,6 +159,7 @@ Task<> LocalDriver::forget_if_lost(RunId run) {
   const auto owner = co_await store_.log().owner(run);
   const auto ours = owned_.find(run);
   if (ours != owned_.end() && (!owner || *owner != ours->second)) owned_.erase(ours);
+  look_around();
 }
 
 Task<> LocalDriver::cancel(RunId run, std::string by) {

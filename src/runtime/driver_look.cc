@@ -39,6 +39,7 @@ void LocalDriver::arm_look() {
 Task<> LocalDriver::look() {
   try {
     while (std::exchange(look_again_, false) && !stopping_) {
+      co_await look_at_owners();
       co_await look_at_requests();
       co_await look_at_events();
       co_await look_at_foreign_children();
@@ -51,6 +52,47 @@ Task<> LocalDriver::look() {
   }
   looking_ = false;
   if (!stopping_) arm_look();
+}
+
+// A driver may have been taken for dead. What only waits (at a gate, for a moment, for a child that
+// sleeps here) would never append anything, and so never learn that its run goes on elsewhere.
+Task<> LocalDriver::look_at_owners() {
+  std::vector<store::Takeover> ours;
+  std::set<RunId> awaited;
+  for (const auto& child : sleepers_.children()) awaited.insert(child);
+  for (const auto& [run, actor] : actors_) {
+    ours.push_back({.run = run, .from = actor->owner()});
+    for (const auto& child : actor->awaited_children()) awaited.insert(child);
+  }
+  for (const auto& child : awaited) {
+    const auto owned = owned_.find(child);
+    if (owned == owned_.end() || actors_.contains(child)) continue;
+    ours.push_back({.run = child, .from = owned->second});
+  }
+  if (ours.empty()) co_return;
+  std::vector<RunId> runs;
+  runs.reserve(ours.size());
+  for (const auto& one : ours) runs.push_back(one.run);
+  const auto owners = co_await store_.log().owners(std::move(runs));
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    if (owners[i] != ours[i].from) co_await lose(std::move(ours[i]));
+  }
+}
+
+// One that is on its way to be driven learns it there. One that is ours again, at another term, is
+// begun anew.
+Task<> LocalDriver::lose(store::Takeover lost) {
+  const auto actor = actors_.find(lost.run);
+  if (actor != actors_.end()) {
+    if (actor->second->owner() == lost.from) actor->second->lose();
+    co_return;
+  }
+  const auto owned = owned_.find(lost.run);
+  if (owned == owned_.end() || owned->second != lost.from) co_return;
+  if (background_.contains(lost.run)) co_return;
+  sleepers_.take(lost.run);
+  owned_.erase(owned);
+  co_await places_.leave(lost.run);
 }
 
 Task<> LocalDriver::look_at_requests() {

@@ -72,6 +72,8 @@ class LocalDriver final : public Driver, private Family {
   void look_around();
   Task<> look();
   void arm_look();
+  Task<> look_at_owners();
+  Task<> lose(store::Takeover lost);
   Task<> look_at_requests();
   Task<> look_at_events();
   Task<> look_at_foreign_children();

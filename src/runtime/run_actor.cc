@@ -57,6 +57,10 @@ bool is_note(const Detail& detail) {
          as<history::Annotated>(detail) != nullptr;
 }
 
+tl::unexpected<Error> taken_over(const RunId& run) {
+  return fail(ErrorCode::conflict, fmt::format("run {} belongs to another driver now", run.text));
+}
+
 // Says that a turn is under way: what the worker asks for meanwhile may belong to a step that is
 // being recorded.
 struct TurnMark {
@@ -163,6 +167,7 @@ Task<Result<Driven>> RunActor::pause_for_damage(std::string what) {
 }
 
 Task<Result<Driven>> RunActor::drive_loaded(bool resume, bool is_new) {
+  if (lost_) co_return taken_over(run_);
   if (state_.seq == 0) co_return fail(ErrorCode::not_found, "no run '" + run_.text + "'");
   if (state_.end) co_return driven();
   const bool was_paused = state_.paused.has_value();
@@ -239,6 +244,7 @@ Task<Result<void>> RunActor::resume(std::string by) {
 Task<Result<void>> RunActor::run_until_end() {
   while (!state_.end) {
     if (leaving_) co_return fail(ErrorCode::cancelled, "the run was left");
+    if (lost_) co_return taken_over(run_);
     Result<void> done;
     if (force_cancel_ && is_quiet()) {
       done = co_await force_cancel();
@@ -765,7 +771,7 @@ void RunActor::request_cancel_once(std::string by) {
 }
 
 bool RunActor::is_called_off() const {
-  return leaving_ || force_cancel_ || state_.cancel_requested ||
+  return leaving_ || lost_ || force_cancel_ || state_.cancel_requested ||
          std::ranges::any_of(inbox_, [](const Detail& detail) {
            return as<RunCancelRequested>(detail) != nullptr;
          });
@@ -799,6 +805,11 @@ void RunActor::stop_everything() {
 
 void RunActor::leave() {
   leaving_ = true;
+  news_.notify();
+}
+
+void RunActor::lose() {
+  lost_ = true;
   news_.notify();
 }
 

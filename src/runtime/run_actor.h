@@ -81,7 +81,7 @@ class RunActor final : public steps::StepHost {
   // As the first call of request_cancel(), however often it is called.
   void request_cancel_once(std::string by);
 
-  // Cancelled or left: it need not wait for a place.
+  // Cancelled, left or lost: it need not wait for a place.
   bool is_called_off() const;
 
   // From the next step boundary on nothing new begins; what runs goes on to its end.
@@ -105,6 +105,8 @@ class RunActor final : public steps::StepHost {
   // Something may have happened to a child.
   void look_at_children();
   std::vector<history::RunId> awaited_children() const;
+  // As whom it appends: the run's owner, as long as nobody else has taken the run over.
+  const store::Owner& owner() const { return owner_; }
   // The run that has invoked this one, or empty. Known once drive() has loaded the run.
   const std::string& parent() const { return state_.created.parent; }
 
@@ -123,6 +125,8 @@ class RunActor final : public steps::StepHost {
 
   // Makes drive() return as soon as it can, leaving processes and history as they are.
   void leave();
+  // The same, since another driver has taken the run over: drive() says conflict.
+  void lose();
 
   // From the worker.
   void closure_ended(const history::ClosureEnd& end);
@@ -321,6 +325,7 @@ class RunActor final : public steps::StepHost {
   std::optional<std::string> next_code_;     // of the next resume
   bool force_cancel_ = false;
   bool leaving_ = false;
+  bool lost_ = false;
   bool in_turn_ = false;
 
   Closures closures_;  // whose start is committed

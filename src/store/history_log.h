@@ -60,6 +60,9 @@ class HistoryLog {
   // Who owns the run; nothing for a run that does not exist.
   virtual Task<std::optional<Owner>> owner(history::RunId run) = 0;
 
+  // The same for many, in their order.
+  virtual Task<std::vector<std::optional<Owner>>> owners(std::vector<history::RunId> runs) = 0;
+
   // Takes the run over: `driver` owns it at the next term, and `from` can append nothing more.
   // conflict if `from` is not its owner any more. Durable upon return.
   virtual Task<Result<Owner>> take_over(history::RunId run, Owner from, std::string driver) = 0;

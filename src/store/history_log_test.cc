@@ -55,6 +55,8 @@ TEST_F(HistoryLogTest, EventsAreReadAsTheyWereAppended) {
   EXPECT_EQ(read("unknown"), std::vector<Event>());
   EXPECT_EQ(loop.wait(store->log().owner({"r1"})), me);
   EXPECT_EQ(loop.wait(store->log().owner({"unknown"})), std::nullopt);
+  EXPECT_EQ(loop.wait(store->log().owners({{"unknown"}, {"r1"}})),
+            (std::vector<std::optional<Owner>>{std::nullopt, me}));
 }
 
 TEST_F(HistoryLogTest, ALongHistoryIsReadWhole) {

@@ -156,6 +156,15 @@ class Log final : public HistoryLog {
     };
     co_return co_await reader_.read(std::move(work));
   }
+  Task<std::vector<std::optional<Owner>>> owners(std::vector<history::RunId> runs) override {
+    auto work = [runs = std::move(runs)](ReadContext& context) {
+      std::vector<std::optional<Owner>> owners;
+      owners.reserve(runs.size());
+      for (const auto& run : runs) owners.push_back(owner_of(context.connection, run));
+      return owners;
+    };
+    co_return co_await reader_.read(std::move(work));
+  }
   Task<Result<Owner>> take_over(history::RunId run, Owner from, std::string driver) override {
     TakeOverWork work{std::move(run), std::move(from), std::move(driver)};
     co_return co_await writer_.write(std::move(work));

@@ -42,6 +42,7 @@ class Process {
   // Cannot be taken down, and must not be destroyed.
   bool is_stuck() const { return stuck_; }
   bool drives(const history::RunId& run) const { return driving_.contains(run); }
+  bool drives_any() const { return !driving_.empty(); }
 
   // Makes the run and drives it.
   void create(std::string code_hash, std::string name);

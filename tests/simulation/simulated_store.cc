@@ -39,6 +39,12 @@ class SimulatedStore::Log final : public store::HistoryLog {
     co_await store_.read_delay();
     co_return store_.disk_.owner(run);
   }
+  Task<std::vector<std::optional<store::Owner>>> owners(std::vector<RunId> runs) override {
+    co_await store_.read_delay();
+    std::vector<std::optional<store::Owner>> owners;
+    for (const auto& run : runs) owners.push_back(store_.disk_.owner(run));
+    co_return owners;
+  }
   Task<Result<store::Owner>> take_over(RunId run, store::Owner from, std::string driver) override {
     const auto result = std::make_shared<Result<store::Owner>>();
     co_await store_.write([&store = store_, result, run, from, driver] {

@@ -140,7 +140,7 @@ class Simulation {
   }
 
   Process& start_process(Process::Kind kind = Process::Kind::driver) {
-    const bool waits = world_.chance(500);
+    const bool waits = world_.chance(500) || (options_.scene && options_.scene->waits);
     processes_.push_back(std::make_unique<Process>(shared_, ++last_process_, kind, waits));
     return *processes_.back();
   }
@@ -456,7 +456,7 @@ class Simulation {
         std::ranges::any_of(runs, [](auto* run) { return is_child(*run); })) {
       start_process(Process::Kind::keeper);
     }
-    if (runs.empty() && missing.empty()) {
+    if (runs.empty() && missing.empty() && nobody_waits()) {
       over_ = true;
       return;
     }
@@ -466,10 +466,18 @@ class Simulation {
     }
     if (++rounds_ > rounds_max) {
       for (const auto* run : runs) world_.violation("stuck", describe(*run));
+      if (runs.empty()) world_.violation("stuck", "somebody drives a run that has ended");
       return;
     }
     for (const auto* run : runs) help(*run);
     world_.after(rounds_ < 20 ? 500ms : 120s, [this] { help(); });
+  }
+
+  // Whoever drives a run learns of its end, even if others brought it there.
+  bool nobody_waits() const {
+    return std::ranges::none_of(processes_, [](const auto& process) {
+      return process->is_alive() && process->drives_any();
+    });
   }
 
   std::vector<std::string> missing_runs() const {

@@ -54,6 +54,7 @@ struct Options {
     Program program;
     std::vector<Program> children;  // "c0", "c1", …
     bool keeper = false;            // somebody keeps the home going
+    bool waits = false;             // whoever drives it waits for the answers of people
     Mishap mishap = Mishap::kill;
     std::uint64_t at = 0;
   };
