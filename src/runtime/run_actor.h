@@ -283,9 +283,10 @@ class RunActor final : public steps::StepHost {
 
   // --- run_children.cc
   struct Awaiting {
-    bool stopping = false;  // nobody waits for the child any more
-    bool late = false;      // it has missed its deadline
-    bool retries = false;   // the step may try again with another child
+    bool stopping = false;   // nobody waits for the child any more
+    bool late = false;       // it has missed its deadline
+    bool retries = false;    // the step may try again with another child
+    bool cared_for = false;  // somebody drives the child
   };
   Invocation invocation(const steps::Step& step, const Json& config) const;
   Task<Result<std::optional<Child>>> bear(const steps::Step& step, const Json& config);
@@ -293,7 +294,7 @@ class RunActor final : public steps::StepHost {
   std::vector<history::StepKey> born_with(const std::vector<history::Event>& events) const;
   void announce(const std::vector<history::StepKey>& born);
   Task<steps::Outcome> await_child(history::StepKey key, Child child, std::string workflow,
-                                   bool retries, StopSource& stop);
+                                   Awaiting how, StopSource& stop);
   Task<> child_news(std::uint64_t seen, bool stopping, StopSource& stop);
   Task<> child_news_since(std::uint64_t seen);
   static steps::Outcome outcome_of(const Child& child, const ChildEnd& end,

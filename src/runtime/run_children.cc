@@ -1,7 +1,10 @@
 // step.invoke: a run as a step of another one.
 
 #include "async/settled.h"
+#include "base/fault.h"
 #include "base/json_slice.h"
+#include "base/limits.h"
+#include "base/log.h"
 #include "runtime/run_actor.h"
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
@@ -130,9 +133,8 @@ Task<Outcome> RunActor::invoke(steps::Step step, StopSource& stop) {
   const auto input = parse_trusted(step.input.text, "input of step " + step.key.text);
   const auto config = input.value("config", Json::object());
   auto child = recorded_child(step, config);
-  if (child) {
-    co_await services_.family.look_after(child->run);
-  } else {
+  const bool is_recorded = child.has_value();
+  if (!child) {
     if (stop.requested()) co_return Outcome{.what = steps::Cancelled{}};
     auto born = co_await bear(step, config);
     if (!born) co_return failed("Error", born.error().message, true);
@@ -140,41 +142,53 @@ Task<Outcome> RunActor::invoke(steps::Step step, StopSource& stop) {
     child = **born;
   }
   const auto workflow = string_or(config, "workflow");
-  co_return co_await await_child(step.key, *child, workflow, asks_for_retry(input), stop);
+  co_return co_await await_child(step.key, *child, workflow,
+                                 {.retries = asks_for_retry(input), .cared_for = !is_recorded},
+                                 stop);
 }
 
-Task<Outcome> RunActor::await_child(StepKey key, Child child, std::string workflow, bool retries,
+// The child exists, whatever fails here: the attempt goes on until that has ended, since another
+// one would begin another child beside it.
+Task<Outcome> RunActor::await_child(StepKey key, Child child, std::string workflow, Awaiting how,
                                     StopSource& stop) {
   const auto deadline = child.deadline;
   Awaited awaited(children_, key, child);
+  const auto again = services_.machine.make_alarm();
   arm_timer();
-  bool stopping = false;
-  bool late = false;
   while (true) {
     const auto seen = child_news_;
-    if (const auto end = co_await services_.family.end_of(child.run)) {
-      late = deadline && end->at > *deadline;
-      co_return outcome_of(child, *end, workflow,
-                           {.stopping = stopping, .late = late, .retries = retries});
+    bool failed = false;
+    try {
+      if (!how.cared_for) co_await services_.family.look_after(child.run);
+      how.cared_for = true;
+      if (const auto end = co_await services_.family.end_of(child.run)) {
+        how.late = deadline && end->at > *deadline;
+        co_return outcome_of(child, *end, workflow, how);
+      }
+      if (stop.requested() && !how.stopping) {
+        if (!child.closes) co_return Outcome{.what = steps::Cancelled{}};
+        co_await services_.family.cancel_child(
+            child.run, fmt::format("run {}, which invoked it", run_.text), false);
+        how.stopping = true;
+      }
+      if (deadline && !how.late && services_.clock.now() >= *deadline) {
+        co_await services_.family.cancel_child(
+            child.run, fmt::format("the timeout of '{}' in run {}", key.text, run_.text), false);
+        how.late = true;
+        awaited.child().deadline.reset();
+        awaited.child().late = false;
+      }
+    } catch (const Fault& fault) {
+      log::warn("run.child_not_reached", {{"run", child.run.text}, {"error", fault.what()}});
+      failed = true;
     }
-    if (stop.requested() && !stopping) {
-      if (!child.closes) co_return Outcome{.what = steps::Cancelled{}};
-      stopping = true;
-      co_await services_.family.cancel_child(
-          child.run, fmt::format("run {}, which invoked it", run_.text), false);
-    }
-    if (deadline && !late && services_.clock.now() >= *deadline) {
-      late = true;
-      co_await services_.family.cancel_child(
-          child.run, fmt::format("the timeout of '{}' in run {}", key.text, run_.text), false);
-      awaited.child().deadline.reset();
-      awaited.child().late = false;
-    }
-    if (child_news_ == seen && !awaited.child().late) {
+    if (failed) {
+      again->set(limits::run_retry_wait, [this] { look_at_children(); });
+    } else if (child_news_ == seen && !awaited.child().late) {
       awaited.child().looked_at = true;
       news_.notify();
     }
-    co_await child_news(seen, stopping, stop);
+    co_await child_news(seen, how.stopping || failed, stop);
     awaited.child().looked_at = false;
   }
 }

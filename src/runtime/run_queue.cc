@@ -141,6 +141,8 @@ Task<> RunQueue::enter(RunId run, bool resume, std::function<bool()> given_up,
   if (stopping_ || placed_.contains(run.text) || unlimited_.erase(run.text) > 0) co_return;
   const auto place = co_await store_.places().find(run);
   if (!place || needs_no_place(*place)) co_return;
+  // Its place, too, is another driver's by now: whoever drives the run here will learn that.
+  if (place->owner != driver_) co_return;
   if (place->status == RunStatus::paused && !resume) co_return;
   if (!place->waits()) co_await store_.places().ask(run);
   waits();
@@ -263,7 +265,7 @@ void RunQueue::tell(const FlowDecision& decision) {
 
 void RunQueue::wake_others(const std::vector<std::string>& owners) const {
   for (const auto& owner : owners) {
-    if (owner != driver_) wake_driver(options_.home, owner);
+    if (owner != driver_) machine_.wake_driver(owner);
   }
 }
 

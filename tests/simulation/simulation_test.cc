@@ -77,6 +77,17 @@ Options::Scene family() {
       .keeper = true};
 }
 
+// A run that does not wait for its child to the end.
+Options::Scene impatient() {
+  auto child = step("child", "invoke", R"({"retry":{"attempts":2,"initial":10}})");
+  child.config = R"({"workflow":"c0","args":{},"timeout":60})";
+  const Node gate{.kind = Kind::gate, .id = "gate"};
+  return {.program = {.body = group(Kind::sequence, "body", {child}), .events = {}},
+          .children = {{.body = group(Kind::all, "body", {gate, step("command", "cli")}),
+                        .events = {}}},
+          .keeper = true};
+}
+
 // With many seeds, since what else happens at that moment is chance.
 void expect_to_survive(Options::Scene scene, Mishap mishap) {
   const std::uint64_t seeds = scene.children.empty() ? 4 : 2;
@@ -143,6 +154,7 @@ TEST_F(AtAnyMoment, TheDiskMayBeFull) {
   expect_to_survive(plain_program(), Mishap::disk_full);
   expect_to_survive(hasty_program(), Mishap::disk_full);
   expect_to_survive(family(), Mishap::disk_full);
+  expect_to_survive(impatient(), Mishap::disk_full);
 }
 
 TEST_F(AtAnyMoment, AnotherDriverMayTakeTheRunOver) {
