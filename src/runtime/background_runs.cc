@@ -118,7 +118,11 @@ Task<> LocalDriver::settle_in_background(RunId run, const RunActor& actor, Resul
     // find that child, and let both go again.
     if (!asleep_with_children) co_await release(run);
     background_.erase(run);
-    if (asleep_with_children) fall_asleep(*std::move(asleep_with_children));
+    if (asleep_with_children) {
+      fall_asleep(*std::move(asleep_with_children));
+    } else if (owned_.contains(run)) {
+      begin(run, false);  // taken again while it was being let go
+    }
     tell_family(run, parent);
   } else {
     background_.erase(run);
@@ -130,9 +134,12 @@ Task<> LocalDriver::settle_in_background(RunId run, const RunActor& actor, Resul
 Task<> LocalDriver::release(RunId run) {
   const auto owned = owned_.find(run);
   if (owned == owned_.end()) co_return;
+  const auto released = owned->second;
   // Ours until that is on disk: where it cannot be written, it is tried again.
-  co_await store_.log().take_over(run, owned->second, "");
-  owned_.erase(run);
+  co_await store_.log().take_over(run, released, "");
+  // Whoever keeps the home going may have found it at once, and that may be us.
+  const auto now = owned_.find(run);
+  if (now != owned_.end() && now->second == released) owned_.erase(now);
 }
 
 void LocalDriver::fall_asleep(Sleeper sleeper) {
