@@ -58,8 +58,13 @@ inline constexpr std::size_t snapshot_left_out_named_max = 20;
 
 // One frame between driver and workflow worker.
 inline constexpr std::size_t worker_frame_bytes_max = 256 * mib;
-// What the contexts of a worker may take up before those that rest are given up, the longest first.
+// What the contexts of all workers of a driver may take up before those that rest are given up, the
+// longest first.
 inline constexpr std::size_t contexts_bytes_max = 64 * mib;
+// Processes of workers that one driver has, if there are as many processors; another one is started
+// when each has so many runs.
+inline constexpr std::size_t workers_max = 4;
+inline constexpr std::size_t runs_in_a_worker = 16;
 // A worker that has not answered for so long is killed.
 inline constexpr auto worker_answer_max = 10s;
 // A run that kills its worker so often is paused.

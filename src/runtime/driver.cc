@@ -217,7 +217,9 @@ script::WorkerHandlers LocalDriver::handlers() {
               },
           .died =
               [this](const std::string&) {
-                for (auto& [run, actor] : actors_) actor->worker_died();
+                for (auto& [run, actor] : actors_) {
+                  if (workers_->was_in_it(run)) actor->worker_died();
+                }
               }};
 }
 

@@ -117,7 +117,7 @@ Task<std::optional<Completion>> RunActor::activate(std::vector<Job> jobs, Time n
 // As activate(), for jobs whose history is still on its way to the disk: no replay is possible yet,
 // so where the context is gone the caller tells them again later.
 Task<std::optional<Completion>> RunActor::try_activate(std::vector<Job> jobs, Time now) {
-  if (warm_generation_ != services_.workers.generation()) co_return std::nullopt;
+  if (warm_generation_ != services_.workers.generation(run_)) co_return std::nullopt;
   auto outcome = co_await services_.workers.activate(activation(std::move(jobs), now));
   if (outcome) {
     if (auto* completion = std::get_if<Completion>(&*outcome)) co_return std::move(*completion);
@@ -148,11 +148,11 @@ void RunActor::stopped(const script::RunStopped& stopped) {
 Task<bool> RunActor::ensure_warm() {
   while (true) {
     if (leaving_) co_return false;  // no new worker for a run that is being left
-    co_await services_.workers.ensure_started();
-    const auto generation = services_.workers.generation();
+    co_await services_.workers.ensure_started(run_);
+    const auto generation = services_.workers.generation(run_);
     if (warm_generation_ == generation) co_return true;
     if (!co_await replay()) co_return false;
-    if (services_.workers.generation() == generation) {
+    if (services_.workers.generation(run_) == generation) {
       warm_generation_ = generation;
       co_return true;
     }

@@ -115,7 +115,7 @@ void RunActor::start_attempt(const StepKey& key, bool recovering) {
     closures_.begin(key, {.attempt = step.attempt, .since = step.started_at});
     // The worker begins first attempts by itself; the context that began this one may be gone by
     // now, and with it the closure.
-    if (step.attempt == 1 && warm_generation_ != services_.workers.generation()) {
+    if (step.attempt == 1 && warm_generation_ != services_.workers.generation(run_)) {
       post(lost(key, step.attempt, "the workflow worker died"));
     } else if (step.attempt > 1) {
       closure_jobs_.push_back(

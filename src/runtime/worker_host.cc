@@ -1,154 +1,151 @@
 #include "runtime/worker_host.h"
 
-#include "async/wakeup.h"
-#include "base/check.h"
-#include "base/fault.h"
 #include "base/limits.h"
-#include "base/log.h"
+#include "runtime/worker_seat.h"
 
-#include <list>
+#include <algorithm>
 #include <map>
 #include <set>
-#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
 namespace agentcmd::runtime {
 namespace {
 
-// Clears the mark of a start that is under way, however it ends.
-struct StartingMark {
-  bool& starting;
-  Wakeup& started;
-  ~StartingMark() {
-    starting = false;
-    started.notify();
-  }
-};
+using history::RunId;
 
-class ProcessWorkerHost final : public WorkerHost {
+class WorkerPool final : public WorkerHost {
  public:
-  ProcessWorkerHost(boost::asio::any_io_executor executor, std::filesystem::path libexec,
-                    std::filesystem::path bundles, script::WorkerHandlers handlers)
-      : executor_(executor),
-        libexec_(std::move(libexec)),
-        bundles_(std::move(bundles)),
-        handlers_(std::move(handlers)),
-        started_(executor) {}
+  WorkerPool(const boost::asio::any_io_executor& executor, const std::filesystem::path& libexec,
+             std::filesystem::path bundles, script::WorkerHandlers handlers);
 
-  std::uint64_t generation() const override { return generation_; }
-  Task<> ensure_started() override;
+  std::uint64_t generation(const RunId& run) const override;
+  Task<> ensure_started(const RunId& run) override;
   Task<Result<script::ActivationOutcome>> activate(history::Activation activation) override;
-  void evict(const history::RunId& run) override;
-  void rest(const history::RunId& run) override;
+  void evict(const RunId& run) override;
+  void rest(const RunId& run) override;
+  bool was_in_it(const RunId& run) const override { return bereft_.contains(run); }
   Task<> stop() override;
 
  private:
-  Result<void> load(const std::string& hash);
-  void forget(const history::RunId& run);
+  struct Place {
+    std::unique_ptr<WorkerSeat> seat;
+    std::uint64_t generation = 0;
+    std::size_t runs = 0;
+  };
+
+  Place& place_of(const RunId& run);
+  std::size_t choose() const;
+  void died(std::size_t index, const std::string& message);
   void make_room();
 
-  boost::asio::any_io_executor executor_;
-  std::filesystem::path libexec_;
-  std::filesystem::path bundles_;
-  script::WorkerHandlers handlers_;
-
-  std::unique_ptr<script::Worker> worker_;
-  std::vector<std::unique_ptr<script::Worker>> dead_;  // until they are joined in stop()
-  std::set<std::string> loaded_;                       // hashes the present worker has
-  std::map<std::string, script::Bundle> bundle_cache_;
-  std::map<history::RunId, std::size_t> heaps_;  // of the present worker's contexts
-  std::size_t heaps_bytes_ = 0;
-  std::list<history::RunId> resting_;  // the one that has rested longest first
-  std::map<history::RunId, std::list<history::RunId>::iterator> resting_at_;
-  std::uint64_t generation_ = 1;
-  bool starting_ = false;
-  Wakeup started_;
+  const script::WorkerHandlers handlers_;
+  BundleShelf shelf_;
+  std::vector<Place> places_;
+  std::map<RunId, std::size_t> place_at_;  // of runs that are in a process, or about to be
+  std::set<RunId> bereft_;                 // of the process whose death is being told
+  std::uint64_t last_generation_ = 0;
 };
 
-Task<> ProcessWorkerHost::ensure_started() {
-  while (starting_) co_await started_.wait();
-  if (worker_) co_return;
-  starting_ = true;
-  const StartingMark mark{starting_, started_};
-  script::WorkerHandlers handlers{.effect = handlers_.effect,
-                                  .closure_ended = handlers_.closure_ended,
-                                  .stopped = handlers_.stopped,
-                                  .died = [this](const std::string& message) {
-                                    log::warn("worker.died", {{"reason", message}});
-                                    ++generation_;
-                                    loaded_.clear();
-                                    heaps_.clear();
-                                    heaps_bytes_ = 0;
-                                    resting_.clear();
-                                    resting_at_.clear();
-                                    if (worker_) dead_.push_back(std::move(worker_));
-                                    handlers_.died(message);
-                                  }};
-  auto worker = co_await script::start_worker(executor_, libexec_, std::move(handlers));
-  if (!worker) throw Fault(worker.error().message);
-  worker_ = *std::move(worker);
+// More than processors would only wait for each other.
+std::size_t places_max() {
+  const std::size_t processors = std::max(1U, std::thread::hardware_concurrency());
+  return std::min(limits::workers_max, processors);
 }
 
-Result<void> ProcessWorkerHost::load(const std::string& hash) {
-  if (loaded_.contains(hash)) return {};
-  auto cached = bundle_cache_.find(hash);
-  if (cached == bundle_cache_.end()) {
-    auto bundle = script::load_bundle(bundles_, hash);
-    if (!bundle) return tl::unexpected(bundle.error());
-    cached = bundle_cache_.emplace(hash, *std::move(bundle)).first;
+WorkerPool::WorkerPool(const boost::asio::any_io_executor& executor,
+                       const std::filesystem::path& libexec, std::filesystem::path bundles,
+                       script::WorkerHandlers handlers)
+    : handlers_(std::move(handlers)), shelf_(std::move(bundles)) {
+  for (std::size_t i = 0; i < places_max(); ++i) {
+    script::WorkerHandlers own{.effect = handlers_.effect,
+                               .closure_ended = handlers_.closure_ended,
+                               .stopped = handlers_.stopped,
+                               .died = [this, i](const std::string& message) { died(i, message); }};
+    auto seat = std::make_unique<WorkerSeat>(executor, libexec, shelf_, std::move(own));
+    places_.push_back({.seat = std::move(seat), .generation = ++last_generation_});
   }
-  worker_->load(cached->second);
-  loaded_.insert(hash);
-  return {};
 }
 
-Task<Result<script::ActivationOutcome>> ProcessWorkerHost::activate(
-    history::Activation activation) {
-  if (!worker_) co_return script::WorkerDied{.message = "the workflow worker is gone"};
-  const auto loaded = load(activation.code_hash);
-  if (!loaded) co_return tl::unexpected(loaded.error());
-  const auto run = activation.run;
-  if (const auto resting = resting_at_.extract(run)) resting_.erase(resting.mapped());
-  const auto generation = generation_;
-  auto outcome = co_await worker_->activate(std::move(activation));
-  const auto* completion = std::get_if<history::Completion>(&outcome);
-  if (completion != nullptr && generation == generation_) {
-    auto& heap = heaps_[run];
-    heaps_bytes_ += completion->heap - heap;
-    heap = completion->heap;
-    make_room();
-  }
+std::uint64_t WorkerPool::generation(const RunId& run) const {
+  const auto at = place_at_.find(run);
+  return at == place_at_.end() ? nowhere : places_[at->second].generation;
+}
+
+// The first process with room, so that few runs need one only; beyond that the emptiest of all.
+std::size_t WorkerPool::choose() const {
+  const auto has_room = [](const Place& place) { return place.runs < limits::runs_in_a_worker; };
+  auto place = std::ranges::find_if(places_, has_room);
+  if (place == places_.end()) place = std::ranges::min_element(places_, {}, &Place::runs);
+  return static_cast<std::size_t>(place - places_.begin());
+}
+
+WorkerPool::Place& WorkerPool::place_of(const RunId& run) {
+  const auto known = place_at_.find(run);
+  if (known != place_at_.end()) return places_[known->second];
+  const auto chosen = choose();
+  place_at_.emplace(run, chosen);
+  ++places_[chosen].runs;
+  return places_[chosen];
+}
+
+Task<> WorkerPool::ensure_started(const RunId& run) {
+  co_await place_of(run).seat->ensure_started();
+}
+
+Task<Result<script::ActivationOutcome>> WorkerPool::activate(history::Activation activation) {
+  auto outcome = co_await place_of(activation.run).seat->activate(std::move(activation));
+  make_room();
   co_return std::move(outcome);
 }
 
-void ProcessWorkerHost::evict(const history::RunId& run) {
-  forget(run);
-  if (worker_) worker_->evict(run);
+void WorkerPool::evict(const RunId& run) {
+  const auto at = place_at_.find(run);
+  if (at == place_at_.end()) return;
+  auto& place = places_[at->second];
+  --place.runs;
+  place_at_.erase(at);
+  place.seat->evict(run);
 }
 
-void ProcessWorkerHost::forget(const history::RunId& run) {
-  if (const auto heap = heaps_.extract(run)) heaps_bytes_ -= heap.mapped();
-  if (const auto resting = resting_at_.extract(run)) resting_.erase(resting.mapped());
-}
-
-void ProcessWorkerHost::rest(const history::RunId& run) {
-  if (!heaps_.contains(run) || resting_at_.contains(run)) return;
-  resting_at_.emplace(run, resting_.insert(resting_.end(), run));
+void WorkerPool::rest(const RunId& run) {
+  const auto at = place_at_.find(run);
+  if (at == place_at_.end()) return;
+  places_[at->second].seat->rest(run);
   make_room();
 }
 
-void ProcessWorkerHost::make_room() {
-  while (heaps_bytes_ > limits::contexts_bytes_max && !resting_.empty()) {
-    const auto run = resting_.front();
+// Of the process that takes up most, as its next collection gives most back.
+void WorkerPool::make_room() {
+  while (true) {
+    std::size_t bytes = 0;
+    Place* largest = nullptr;
+    for (auto& place : places_) {
+      bytes += place.seat->bytes();
+      if (place.seat->first_to_give_up() == nullptr) continue;
+      if (largest == nullptr || place.seat->bytes() > largest->seat->bytes()) largest = &place;
+    }
+    if (bytes <= limits::contexts_bytes_max || largest == nullptr) return;
+    const auto run = *largest->seat->first_to_give_up();
     evict(run);
   }
 }
 
-Task<> ProcessWorkerHost::stop() {
-  if (worker_) dead_.push_back(std::move(worker_));
-  for (auto& worker : dead_) co_await worker->stop();
-  dead_.clear();
+void WorkerPool::died(std::size_t index, const std::string& message) {
+  auto& place = places_[index];
+  place.generation = ++last_generation_;
+  place.runs = 0;
+  for (const auto& [run, at] : place_at_) {
+    if (at == index) bereft_.insert(run);
+  }
+  for (const auto& run : bereft_) place_at_.erase(run);
+  handlers_.died(message);
+  bereft_.clear();
+}
+
+Task<> WorkerPool::stop() {
+  for (auto& place : places_) co_await place.seat->stop();
 }
 
 }  // namespace
@@ -157,8 +154,7 @@ std::unique_ptr<WorkerHost> make_worker_host(boost::asio::any_io_executor execut
                                              std::filesystem::path libexec,
                                              std::filesystem::path bundles,
                                              script::WorkerHandlers handlers) {
-  return std::make_unique<ProcessWorkerHost>(std::move(executor), std::move(libexec),
-                                             std::move(bundles), std::move(handlers));
+  return std::make_unique<WorkerPool>(executor, libexec, std::move(bundles), std::move(handlers));
 }
 
 }  // namespace agentcmd::runtime

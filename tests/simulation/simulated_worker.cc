@@ -28,7 +28,7 @@ SimulatedWorker::SimulatedWorker(Port& port, Judge& judge, const MachineOptions&
       handlers_(std::move(handlers)),
       closures_(port.world().executor()) {}
 
-Task<> SimulatedWorker::ensure_started() {
+Task<> SimulatedWorker::ensure_started(const history::RunId&) {
   co_await port_.pass(Milliseconds(port_.world().below(3)));
 }
 

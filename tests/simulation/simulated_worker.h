@@ -26,8 +26,8 @@ class SimulatedWorker final : public runtime::WorkerHost {
   SimulatedWorker(Port& port, Judge& judge, const MachineOptions& options, FindProgram find_program,
                   script::WorkerHandlers handlers);
 
-  std::uint64_t generation() const override { return generation_; }
-  Task<> ensure_started() override;
+  std::uint64_t generation(const history::RunId&) const override { return generation_; }
+  Task<> ensure_started(const history::RunId& run) override;
   Task<Result<script::ActivationOutcome>> activate(history::Activation activation) override;
   void evict(const history::RunId& run) override;
   Task<> stop() override;
