@@ -4,9 +4,11 @@
 //
 //   STUB-WRITE "path" content asks for the tool Write, then says "written"
 //   STUB-BASH command         asks for the tool Bash, then says "ran"
+//   STUB-TOOL Name {json}     asks for any tool with that input, then says "used"
 //   STUB-401, STUB-500, STUB-429   answers with that status, always
 //   STUB-SLOW                 begins an answer and never ends it
-//   STUB-HOLD "path"          begins an answer, and ends it with the text "held" once that file exists
+//   STUB-HOLD "path"          begins an answer, and ends it with the text "held" once that file exists, or
+//                             with the tool of a STUB-BASH behind it
 //   STUB-CUT                  breaks the connection off within an answer
 //   STUB-BADJSON              sends an event that is not JSON
 //   STUB-SAY text             says the text; without any word: "stub reply"
@@ -62,21 +64,31 @@ function reply(asked, response) {
     return begin(response, asked, () => response.end("event: content_block_delta\ndata: {not json\n\n"));
   }
   const hold = /STUB-HOLD "([^"]+)"/.exec(all);
-  if (hold) return begin(response, asked, () => sayOnce(hold[1], response));
+  if (hold && !toolDone) return begin(response, asked, () => whenThere(hold[1], response, () => goOn(all, response)));
+  if (hold) return begin(response, asked, () => say(response, "held"));
   const write = /STUB-WRITE "([^"]+)" (.*)/.exec(all);
   if (write && !toolDone) return useTool(response, asked, "Write", { file_path: write[1], content: write[2] });
   const bash = /STUB-BASH (.*)/.exec(all);
   if (bash && !toolDone) return useTool(response, asked, "Bash", { command: bash[1], description: "stub" });
+  const tool = /STUB-TOOL (\w+) (\{.*\})/.exec(all);
+  if (tool && !toolDone) return useTool(response, asked, tool[1], JSON.parse(tool[2]));
   const words = /STUB-SAY (.*)/.exec(all);
-  const text = write ? "written" : bash ? "ran" : words ? words[1] : "stub reply";
+  const text = write ? "written" : bash ? "ran" : tool ? "used" : words ? words[1] : "stub reply";
   begin(response, asked, () => say(response, text));
 }
 
-function sayOnce(file, response) {
+// After STUB-HOLD: the command of a STUB-BASH behind it, or the word.
+function goOn(all, response) {
+  const bash = /STUB-BASH (.*)/.exec(all);
+  if (bash) askForTool(response, "Bash", { command: bash[1], description: "stub" });
+  else say(response, "held");
+}
+
+function whenThere(file, response, next) {
   const timer = setInterval(() => {
     if (!existsSync(file) && !response.destroyed) return;
     clearInterval(timer);
-    if (!response.destroyed) say(response, "held");
+    if (!response.destroyed) next();
   }, 20);
 }
 
@@ -109,11 +121,13 @@ function block(response, index, start, delta) {
 }
 
 function useTool(response, asked, name, input) {
-  begin(response, asked, () => {
-    const start = { type: "tool_use", id: `toolu_${seen}`, name, input: {} };
-    block(response, 0, start, { type: "input_json_delta", partial_json: JSON.stringify(input) });
-    end(response, "tool_use");
-  });
+  begin(response, asked, () => askForTool(response, name, input));
+}
+
+function askForTool(response, name, input) {
+  const start = { type: "tool_use", id: `toolu_${seen}`, name, input: {} };
+  block(response, 0, start, { type: "input_json_delta", partial_json: JSON.stringify(input) });
+  end(response, "tool_use");
 }
 
 function end(response, reason) {

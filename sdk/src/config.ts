@@ -2,6 +2,7 @@
 
 import { membersOf, oneOf, shown, textOf } from "./check";
 import { milliseconds } from "./duration";
+import { rulesOf } from "./agents";
 import { retryOf } from "./options";
 import type { WorkflowConfig } from "./workflow";
 
@@ -23,6 +24,7 @@ export function configFor(config: Members, where: string): Members {
   if (idempotency !== undefined) checked.idempotency = keyOf(idempotency, `${where}idempotency`);
   if (priority !== undefined) checked.priority = priorityOf(priority, `${where}priority`);
   if (triggers !== undefined) checked.triggers = triggersOf(triggers, `${where}triggers`);
+  if (rest.allow !== undefined) rulesOf(rest.allow, `${where}allow`);
   if (retries !== undefined) checked.retries = retryOf(retries, `${where}retries`);
   return checked;
 }

@@ -1,5 +1,6 @@
 // The value of sdk.js: what the worker program calls, and nothing that workflow code sees (host.d.ts).
 
+import { useRules } from "./agents";
 import { beginClosure, beginFirst, effectAnswered, forget } from "./closures";
 import type { Failure } from "./errors";
 import { type EventJob, receive, startedBy, timedOut } from "./events";
@@ -63,6 +64,7 @@ function start(job: StartJob & { seed: string }): void {
   try {
     workflow = evaluate();
     useRetries(workflow.config.retries);
+    useRules(workflow.config.allow);
   } catch (thrown) {
     failBeforeStart(thrown);
     return;

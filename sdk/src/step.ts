@@ -1,6 +1,7 @@
 // The step API as workflow code sees it. Each method turns its arguments into one command; results are what the
 // driver recorded, as they are.
 
+import { agentConfig } from "./agents";
 import { admit, askFor, type Config, idOf } from "./ask";
 import { oneOf } from "./check";
 import * as closures from "./closures";
@@ -50,6 +51,11 @@ function plain(type: string) {
     const [id, config, options] = argumentsOf(type, first, second, third);
     return askFor(type, id, { config, options });
   };
+}
+
+function agent(first: unknown, second?: unknown, third?: unknown): Promise<unknown> {
+  const [id, config, options] = argumentsOf("agent", first, second, third);
+  return askFor("agent", id, { config: agentConfig(config, `step.agent("${id}")`), options });
 }
 
 function cli(first: unknown, second?: unknown, third?: unknown): Promise<unknown> {
@@ -237,7 +243,7 @@ function missing(name: string) {
 
 export const step = {
   phase,
-  agent: plain("agent"),
+  agent,
   cli,
   git,
   artifact: plain("artifact"),

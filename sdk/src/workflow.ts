@@ -16,6 +16,7 @@ export interface WorkflowConfig {
   phases?: (string | { id: string; label?: string })[];
   timeout?: number | string;
   retries?: unknown;
+  allow?: unknown;
   argsSchema?: object;
   [more: string]: unknown;
 }

@@ -102,6 +102,8 @@ declare module "agentcmd-workflows" {
     timeout?: Duration;
     /** How often steps that throw are tried again, where they do not say so themselves. */
     retries?: RetryPolicy;
+    /** What its agents may do without asking anybody; see AgentStepConfig. */
+    allow?: string[];
     /** How many runs of this workflow may execute at once: in all, or for each value at a path in their arguments. */
     concurrency?: number | { limit: number; key?: string };
     /**
@@ -333,6 +335,22 @@ declare module "agentcmd-workflows" {
     /** Tools that it may, and may not, use whatever the mode: "Bash", "Bash(npm test:*)". */
     allowedTools?: string[];
     disallowedTools?: string[];
+    /**
+     * Rules that answer the agent's questions in place of a person: a tool ("Read", "mcp__server"), or a tool and what
+     * it may be used for ("Bash(npm test)", "Bash(npm test:*)", "Edit(src/**)", "WebFetch(domain:example.com)").
+     * Those of the definition and of the project's .agent/permissions.json hold as well. What no rule allows becomes
+     * a gate (`agentcmd approve`, `agentcmd deny`).
+     */
+    allow?: string[];
+    /**
+     * How long the agent waits for the answer to a question, "10m" by default; 0: for ever. Then the answer is no, and
+     * the agent goes on. The step's own timeout goes on meanwhile.
+     */
+    askTimeout?: number | string;
+    /** So often the model may answer. */
+    maxTurns?: number;
+    /** With `resume`: a copy of that session goes on, and the session itself stays as it is. */
+    fork?: boolean;
     /** Files or texts that configure MCP servers. */
     mcpConfig?: string[];
     /** The reply is JSON: `data` holds it parsed. */

@@ -1,8 +1,9 @@
 #include "agents/agent.h"
 
-#include "agents/claude.h"
-#include "agents/scripted.h"
-#include "agents/stream_json.h"
+#include "agents/claude/adapter.h"
+#include "agents/claude/dialogue.h"
+#include "agents/claude/stream_json.h"
+#include "agents/scripted/adapter.h"
 #include "base/random.h"
 
 #include <fmt/format.h>
@@ -16,10 +17,14 @@ constexpr std::array adapters{
     Adapter{.name = "claude",
             .command = claude_command,
             .parse = parse_stream_json,
+            .converse = claude_dialogue,
+            .default_mode = "acceptEdits",
             .session_exists = claude_session_exists},
     Adapter{.name = "scripted",
             .command = scripted_command,
             .parse = parse_stream_json,
+            .converse = nullptr,
+            .default_mode = "bypassPermissions",
             .session_exists = scripted_session_exists},
 };
 

@@ -1,8 +1,8 @@
 #include "agents/agent.h"
+#include "agents/claude/stream_json.h"
 #include "agents/json_reply.h"
 #include "agents/outcome.h"
-#include "agents/scripted.h"
-#include "agents/stream_json.h"
+#include "agents/scripted/adapter.h"
 #include "base/text.h"
 #include "process/command.h"
 #include "process/test_support.h"
@@ -71,7 +71,9 @@ TEST(Claude, ThePromptTravelsByStdinAndTheSessionIsNamed) {
   auto request = claude_request(dir);
   const auto command = (*find_adapter("claude"))->command(request);
   ASSERT_TRUE(command) << command.error().message;
-  EXPECT_EQ(command->input, "--help me");
+  const auto dialogue = (*find_adapter("claude"))->converse(request);
+  dialogue->sent(*dialogue->next());  // the handshake
+  EXPECT_TRUE(dialogue->next()->contains("--help me"));
   const auto line = join(command->argv, " ");
   EXPECT_EQ(line.find("help"), line.npos);
   EXPECT_NE(line.find("--session-id=" + request.session_id), line.npos);

@@ -61,7 +61,7 @@ void Tally::add(const AgentEvent& event) {
 }
 
 Verdict judge(std::string_view agent, const Tally& tally, const std::string& ending,
-              std::string_view complaints) {
+              std::string_view complaints, const std::set<std::string>& decided) {
   const auto& final = tally.last_word();
   if (!final) {
     if (tally.rejected()) {
@@ -79,11 +79,14 @@ Verdict judge(std::string_view agent, const Tally& tally, const std::string& end
     if (is_login_problem(*final)) message += "; " + login_advice(agent);
     return {.error = with_complaints(std::move(message), complaints), .text = text};
   }
-  if (!final->denials.empty()) {
-    return {.error = fmt::format("{} was not allowed to use {}; allow it by permissionMode or "
-                                 "allowedTools",
-                                 agent, denial_list(final->denials)),
-            .text = text};
+  auto refused = final->denials;
+  std::erase_if(refused, [&](const Denial& denial) { return decided.contains(denial.id); });
+  if (!refused.empty()) {
+    return {
+        .error = fmt::format("{} was not allowed to use {}; allow it by permissionMode, allow or "
+                             "allowedTools",
+                             agent, denial_list(refused)),
+        .text = text};
   }
   return {.success = true, .error = {}, .text = text};
 }

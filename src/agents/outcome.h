@@ -6,6 +6,7 @@
 #include "agents/transcript.h"
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,7 +40,8 @@ struct Verdict {
 
 // `ending` says how the process ended ("exit code 1", "killed by SIGTERM"); `complaints` is the end
 // of its stderr.
+// Denials whose ToolCall is in `decided` were a person's will, and no failure.
 Verdict judge(std::string_view agent, const Tally& tally, const std::string& ending,
-              std::string_view complaints);
+              std::string_view complaints, const std::set<std::string>& decided = {});
 
 }  // namespace agentcmd::agents

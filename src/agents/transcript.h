@@ -49,6 +49,7 @@ struct ApiRetry {
 };
 // A tool that the agent wanted and was not allowed.
 struct Denial {
+  std::string id;  // of the ToolCall
   std::string tool;
   Json input;
 };

@@ -84,6 +84,9 @@ inline constexpr auto probe_max = 5min;
 // allowed, within these bounds.
 inline constexpr auto liveness_look_max = 5s;
 inline constexpr auto liveness_look_min = 50ms;
+// What a person is shown of what an agent asks; and how long it waits for the answer.
+inline constexpr std::size_t question_bytes_max = 64 * kib;
+inline constexpr auto agent_ask_timeout = 10min;
 // An agent that is silent for so long. Its longest thoughts take some minutes without a word.
 inline constexpr auto agent_silence_warn = 5min;
 inline constexpr auto agent_silence_interrupt = 10min;

@@ -318,7 +318,15 @@ class CommandLine {
           ->required();
       sub->add_option("STEP", value->step, "Which approval, where several are open");
       sub->add_option("--option", value->option, "One of the options that it offers");
-      sub->add_option("--reason", value->reason, "Why; kept with the run")->type_name("TEXT");
+      sub->add_option(
+             "--reason", value->reason,
+             approve ? "Why; kept with the run" : "Why; kept with the run, and told an agent")
+          ->type_name("TEXT");
+      if (approve) {
+        sub->add_option("--input", value->input,
+                        "An object: members that replace those of the input of an agent's tool")
+            ->type_name("JSON");
+      }
       json_flag(sub, value->json);
     }
   }

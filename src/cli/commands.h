@@ -145,6 +145,7 @@ struct AnswerCommand {
   bool approve = true;
   std::optional<std::string> option;
   std::string reason;
+  std::string input;  // JSON; what an agent's tool is to be used with instead
   bool json = false;
 };
 

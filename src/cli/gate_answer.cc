@@ -66,7 +66,19 @@ Result<OpenGate> find_gate(const Waiting& waiting, std::string_view step) {
 
 Result<GateAnswer> check_answer(const OpenGate& gate, GateAnswer answer) {
   const auto& options = gate.options;
+  if (!answer.input.empty()) {
+    const auto input = parse_json(answer.input, "--input");
+    if (!input) return tl::unexpected(input.error());
+    if (!input->is_object() || gate.step.text.empty()) {
+      return fail(ErrorCode::invalid_argument,
+                  gate.step.text.empty()
+                      ? fmt::format("approval '{}' is not about the input of a tool", gate.key.text)
+                      : "--input must be an object, such as '{\"command\": \"npm test\"}'");
+    }
+  }
+  if (answer.option.empty() && answer.approved) answer.option = gate.default_option;
   if (answer.option.empty()) {
+    if (!answer.input.empty()) return answer;
     if (answer.approved && options.size() == 1) answer.option = options.front();
     if (!answer.approved || options.size() <= 1) return answer;
     return fail(ErrorCode::invalid_argument,
@@ -85,7 +97,8 @@ Json gate_request(const OpenGate& gate, const std::string& by, const GateAnswer&
           {"key", gate.key.text},
           {"approved", answer.approved},
           {"option", answer.option},
-          {"reason", answer.reason}};
+          {"reason", answer.reason},
+          {"input", answer.input}};
 }
 
 std::vector<std::string> question_lines(const OpenGate& gate, const Style& style) {
@@ -121,7 +134,9 @@ std::optional<GateAnswer> parse_answer(const OpenGate& gate, std::string_view li
   const auto word = line.substr(0, line.find(' '));
   const std::string reason(trim(line.substr(word.size())));
   if (is_no(word)) return GateAnswer{false, "", reason};
-  if (!is_yes(word) || gate.options.size() > 1) return std::nullopt;
+  if (!is_yes(word)) return std::nullopt;
+  if (!gate.default_option.empty()) return GateAnswer{true, gate.default_option, reason};
+  if (gate.options.size() > 1) return std::nullopt;
   return GateAnswer{true, gate.options.empty() ? "" : gate.options.front(), reason};
 }
 

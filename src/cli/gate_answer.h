@@ -17,6 +17,7 @@ struct GateAnswer {
   bool approved = false;
   std::string option;
   std::string reason;
+  std::string input = {};  // JSON: members of the asking tool's input that are to be others
   bool operator==(const GateAnswer&) const = default;
 };
 

@@ -109,5 +109,31 @@ TEST(Question, ShowsAllThatTheGateSays) {
   EXPECT_EQ(question_prompt(gate), "Approve? [1-2/n, and a reason if you like; Ctrl-C: later] ");
 }
 
+OpenGate tool_gate() {
+  auto asked = opened("fix/ask1", R"x({"title":"claude wants to use Bash(ls)",
+      "default":"allow once","options":["allow once","allow for the run"]})x");
+  asked.step = {"fix"};
+  Waiting waiting;
+  waiting.apply(asked);
+  return waiting.gates.at({"fix/ask1"});
+}
+
+TEST(GateAnswer, APlainYesTakesTheDefaultOption) {
+  EXPECT_EQ(check_answer(tool_gate(), {.approved = true})->option, "allow once");
+  EXPECT_EQ(check_answer(tool_gate(), {.approved = false})->option, "");
+  EXPECT_EQ(parse_answer(tool_gate(), "y")->option, "allow once");
+  EXPECT_EQ(parse_answer(tool_gate(), "2")->option, "allow for the run");
+}
+
+TEST(GateAnswer, AnInputIsAnObjectForATool) {
+  EXPECT_TRUE(check_answer(tool_gate(), {.approved = true, .input = R"({"command":"ls"})"}));
+  for (const auto* wrong : {"ls", "[1]"}) {
+    EXPECT_FALSE(check_answer(tool_gate(), {.approved = true, .input = wrong})) << wrong;
+  }
+  const auto elsewhere = check_answer(merge(), {.approved = true, .input = "{}"});
+  ASSERT_FALSE(elsewhere);
+  EXPECT_NE(elsewhere.error().message.find("not about the input of a tool"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace agentcmd::cli

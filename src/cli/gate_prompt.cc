@@ -48,7 +48,10 @@ Task<> GatePrompt::ask() {
 // A question among the output of steps would be overlooked.
 const OpenGate* GatePrompt::next() const {
   const auto& waiting = view_.facts().waiting;
-  if (!waiting.steps.empty() || !view_.facts().paused_reason.empty()) return nullptr;
+  if (!view_.facts().paused_reason.empty()) return nullptr;
+  auto at_work = waiting.steps;
+  for (const auto& [key, gate] : waiting.gates) at_work.erase(gate.step);
+  if (!at_work.empty()) return nullptr;
   for (const auto& [key, gate] : waiting.gates) {
     if (!answered_.contains(key)) return &gate;
   }

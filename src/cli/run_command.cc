@@ -1,6 +1,6 @@
 // run, runs resume, runs cancel: the commands that execute.
 
-#include "agents/scripted.h"
+#include "agents/scripted/adapter.h"
 #include "async/blocking.h"
 #include "async/deadline.h"
 #include "base/fault.h"

@@ -108,8 +108,10 @@ Task<int> answer_gate(Services& services, AnswerCommand command) {
   if (store::is_terminal(run->status)) co_return refuse(services, has_ended(*run));
   const auto gate = find_gate(co_await waiting_of(services, run->id), command.step);
   if (!gate) co_return refuse(services, gate.error());
-  const auto answer =
-      check_answer(*gate, {command.approve, command.option.value_or(""), command.reason});
+  const auto answer = check_answer(*gate, {.approved = command.approve,
+                                           .option = command.option.value_or(""),
+                                           .reason = command.reason,
+                                           .input = command.input});
   if (!answer) co_return refuse(services, answer.error());
   const auto first = co_await refuse_second_answer(services, run->id, gate->key);
   if (!first) co_return refuse(services, first.error());

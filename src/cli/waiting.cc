@@ -20,6 +20,8 @@ OpenGate gate_of(const history::GateOpened& opened) {
       .title = said ? string_or(*said, "title") : std::string(),
       .body = said ? string_or(*said, "body") : std::string(),
       .options = {},
+      .default_option = said ? string_or(*said, "default") : std::string(),
+      .step = opened.step,
       .until = until_of(opened.timeout_at),
       .answered_by = {},
       .child = {},
@@ -53,6 +55,7 @@ Json gate_json(const OpenGate& gate) {
             {"title", gate.title},
             {"body", gate.body.empty() ? Json() : Json(gate.body)},
             {"options", gate.options},
+            {"step", gate.step.text.empty() ? Json() : Json(gate.step.text)},
             {"answered_by", gate.answered_by.empty() ? Json() : Json(gate.answered_by)},
             {"until", until_json(gate.until)}};
   if (!gate.child.text.empty()) json["run"] = gate.child.text;
@@ -166,7 +169,9 @@ std::string describe(const OpenGate& gate) {
 
 std::string approve_command(const history::RunId& run, const OpenGate& gate) {
   auto words = gate_words("approve", run, gate);
-  if (!gate.options.empty()) words += " --option " + shell_quoted(gate.options.front());
+  if (!gate.options.empty() && gate.default_option.empty()) {
+    words += " --option " + shell_quoted(gate.options.front());
+  }
   return words;
 }
 

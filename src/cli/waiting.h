@@ -19,6 +19,8 @@ struct OpenGate {
   std::string title;
   std::string body;
   std::vector<std::string> options;
+  std::string default_option;  // of a plain yes; may be empty
+  history::StepKey step;       // that asks, while it runs; empty: the workflow's code
   std::optional<Time> until;
   std::string answered_by;  // somebody whose answer no process has taken yet; not in the history
   history::RunId child;     // whose gate it is; empty: of the run itself

@@ -48,7 +48,9 @@ class Collector {
                    [&](const EventReceived& event) { events_[event.event] = &event; },
                    [&](const WaitMatched& wait) { match(wait); },
                    [&](const WaitTimedOut& wait) { memo_[wait.key] = MemoWait{.timed_out = true}; },
-                   [&](const GateDecided& gate) { memo_[gate.key] = MemoGate{gate}; },
+                   [&](const GateDecided& gate) {
+                     if (gate.step.text.empty()) memo_[gate.key] = MemoGate{gate};
+                   },
                    [](const auto&) {},
                },
                event.detail);
@@ -163,7 +165,9 @@ const StepKey* asked_for(const Event& event) {
   return std::visit(Overloaded{[](const StepScheduled& step) { return &step.key; },
                                [](const TimerStarted& timer) { return &timer.key; },
                                [](const WaitStarted& wait) { return &wait.key; },
-                               [](const GateOpened& gate) { return &gate.key; },
+                               [](const GateOpened& gate) {
+                                 return gate.step.text.empty() ? &gate.key : nullptr;
+                               },
                                [](const auto&) -> const StepKey* { return nullptr; }},
                     event.detail);
 }

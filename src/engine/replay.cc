@@ -65,13 +65,13 @@ std::string describe_or_nothing(const std::optional<Asked>& asked) {
 
 bool is_job(const Detail& detail) {
   if (const auto* failed = std::get_if<StepFailed>(&detail)) return !failed->retry;
+  if (const auto* decided = std::get_if<GateDecided>(&detail)) return decided->step.text.empty();
   return std::holds_alternative<RunStarted>(detail) ||
          std::holds_alternative<StepCompleted>(detail) ||
          std::holds_alternative<StepTimedOut>(detail) ||
          std::holds_alternative<TimerFired>(detail) ||
          std::holds_alternative<EventReceived>(detail) ||
          std::holds_alternative<WaitTimedOut>(detail) ||
-         std::holds_alternative<GateDecided>(detail) ||
          std::holds_alternative<RunCancelRequested>(detail);
 }
 
@@ -139,7 +139,8 @@ std::vector<Asked> asked_in(const std::vector<Event>& events) {
       asked.push_back({.kind = "timer", .key = timer->key.text, .type = {}});
     } else if (const auto* wait = std::get_if<WaitStarted>(&event.detail)) {
       asked.push_back({.kind = "wait", .key = wait->key.text, .type = wait->event});
-    } else if (const auto* gate = std::get_if<GateOpened>(&event.detail)) {
+    } else if (const auto* gate = std::get_if<GateOpened>(&event.detail);
+               gate != nullptr && gate->step.text.empty()) {
       asked.push_back({.kind = "gate", .key = gate->key.text, .type = {}});
     }
   }

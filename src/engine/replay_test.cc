@@ -49,6 +49,14 @@ TEST(Replay, OnlyAFinalFailureIsToldToTheCode) {
   EXPECT_FALSE(is_job(StepScheduled{}));
 }
 
+TEST(Replay, WhatAStepAsksPeopleIsNoneOfTheCodesConcern) {
+  EXPECT_TRUE(is_job(GateDecided{.key = {"ship"}}));
+  EXPECT_FALSE(is_job(GateDecided{.key = {"fix/ask1"}, .step = {"fix"}}));
+  EXPECT_TRUE(asked_in(std::vector<Event>{
+                           {.seq = 1, .detail = GateOpened{.key = {"fix/ask1"}, .step = {"fix"}}}})
+                  .empty());
+}
+
 TEST(Replay, AJobHasTheTimeOfItsEvent) {
   const Event fired{.seq = 3, .at = from_millis(42), .detail = TimerFired{{"nap"}}};
   EXPECT_EQ(to_millis(job_of({}, fired, {}).at), 42);

@@ -104,6 +104,7 @@ class Applier {
     step.retry_at.reset();
     step.lost_policy.clear();
     step.checkpoint.reset();
+    step.answers.clear();
   }
   void operator()(const StepCheckpoint& checkpoint) {
     merge(open(checkpoint.key).checkpoint, checkpoint.data);
@@ -160,14 +161,16 @@ class Applier {
   void operator()(const WaitCancelled& wait) { state_.waits.erase(wait.key); }
 
   void operator()(const GateOpened& gate) {
-    state_.gates.emplace(
-        gate.key,
-        OpenGate{.phase = gate.phase, .gate = gate.gate, .timeout_at = if_set(gate.timeout_at)});
-    keep_known_only<MemoGate>(gate.key);
+    state_.gates.emplace(gate.key, OpenGate{.phase = gate.phase,
+                                            .step = gate.step,
+                                            .gate = gate.gate,
+                                            .timeout_at = if_set(gate.timeout_at)});
+    if (gate.step.text.empty()) keep_known_only<MemoGate>(gate.key);
   }
   void operator()(const GateDecided& gate) {
+    if (!gate.step.text.empty()) answer(gate);
     state_.gates.erase(gate.key);
-    state_.memo.erase(gate.key);
+    if (gate.step.text.empty()) state_.memo.erase(gate.key);
   }
   void operator()(const GateCancelled& gate) { state_.gates.erase(gate.key); }
 
@@ -188,6 +191,16 @@ class Applier {
   void hold(Milliseconds pause) {
     state_.held += pause;
     for (auto& [key, step] : state_.steps) step.held += pause;
+  }
+
+  // A step has an answer.
+  void answer(const GateDecided& decided) {
+    auto& step = open(decided.step);
+    step.answers[decided.key] = {.decision = decided, .seq = event_.seq};
+    const auto gate = state_.gates.find(decided.key);
+    if (gate == state_.gates.end() || decided.option != history::gate_option_for_run) return;
+    auto rule = string_or(parse_trusted(gate->second.gate.text, "gate"), "rule");
+    if (decided.approved && !rule.empty()) state_.allowed.push_back(std::move(rule));
   }
 
   static std::optional<Time> if_set(Time time) {

@@ -32,6 +32,12 @@ struct OpenStep {
   std::optional<JsonText> checkpoint;       // of the attempt that runs
   std::optional<JsonText> lost_checkpoint;  // of those that were lost or failed before it, merged
   std::string lost_policy;  // set while the last attempt is lost: "ask", "retry", ...
+  // Of the attempt that runs: what it asked people and was told, and with which event.
+  struct Answer {
+    history::GateDecided decision;
+    std::uint64_t seq = 0;
+  };
+  std::map<history::StepKey, Answer> answers;
 };
 
 struct OpenTimer {
@@ -45,6 +51,7 @@ struct OpenWait {
 
 struct OpenGate {
   std::string phase;
+  history::StepKey step;  // that asks; empty: the code does
   JsonText gate;
   std::optional<Time> timeout_at;
 };
@@ -69,6 +76,7 @@ struct RunState {
   // By the name of the event: id of the last one that was received.
   std::map<std::string, std::uint64_t> last_event;
   std::vector<std::string> patches;  // ids of step.patched that said true
+  std::vector<std::string> allowed;  // rules that people have given steps of this run
   Memo memo;  // of a retry or fork; what the code has asked for is no longer in it
   Json facts = Json::object();  // all RunUpdated, merged: working_dir, branch, pr_url, ...
 

@@ -46,6 +46,25 @@ TEST(RunState, WhatAnAttemptNotedIsKeptUntilALaterOneNotesSomethingElse) {
   EXPECT_EQ(state.steps.at({"build"}).lost_checkpoint->text, R"({"head":"h","snapshot":"t"})");
 }
 
+TEST(RunState, AnAttemptHasItsAnswersAndTheRunTheRulesThatCameWithThem) {
+  const GateOpened asked{
+      .key = {"build/ask1"}, .step = {"build"}, .gate = {R"x({"rule":"Bash(ls)"})x"}};
+  const GateDecided allowed{.key = {"build/ask1"},
+                            .approved = true,
+                            .option = std::string(gate_option_for_run),
+                            .step = {"build"}};
+  auto state =
+      state_after({RunCreated{}, RunStarted{}, cli, StepStarted{{"build"}, 1}, asked, allowed});
+  EXPECT_TRUE(state.gates.empty());
+  EXPECT_EQ(state.allowed, std::vector<std::string>{"Bash(ls)"});
+  EXPECT_EQ(state.steps.at({"build"}).answers.at({"build/ask1"}).decision, allowed);
+  EXPECT_EQ(state.steps.at({"build"}).answers.at({"build/ask1"}).seq, 6U);
+  state.apply({.seq = 7, .detail = StepLost{{"build"}, 1, "gone", "resume"}});
+  state.apply({.seq = 8, .detail = StepStarted{{"build"}, 2}});
+  EXPECT_TRUE(state.steps.at({"build"}).answers.empty());
+  EXPECT_EQ(state.allowed.size(), 1U);
+}
+
 TEST(RunState, WhatComesDuringAPauseIsUnseen) {
   const auto state =
       state_after({RunCreated{}, RunStarted{}, cli, StepStarted{{"build"}, 1},

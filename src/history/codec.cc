@@ -179,6 +179,7 @@ void describe(auto& v, Of<GateOpened> auto& e) {
   v.field("name", e.name);
   v.field("phase", e.phase);
   v.moment("timeout_at", e.timeout_at);
+  v.word("step", e.step.text);
   v.payload("gate", e.gate);
 }
 void describe(auto& v, Of<GateDecided> auto& e) {
@@ -188,6 +189,8 @@ void describe(auto& v, Of<GateDecided> auto& e) {
   v.field("option", e.option);
   v.field("by", e.by);
   v.field("reason", e.reason);
+  v.word("step", e.step.text);
+  v.word("input", e.input);
 }
 void describe(auto& v, Of<GateCancelled> auto& e) {
   v.field("key", e.key);

@@ -64,8 +64,9 @@ const std::vector<std::pair<std::string_view, Detail>>& all_kinds() {
       {"WaitTimedOut", WaitTimedOut{key}},
       {"WaitCancelled", WaitCancelled{key}},
       {"GateOpened",
-       GateOpened{key, "gate", "phase", Time(1234567890123ms), {R"({"title":"Deploy?"})"}}},
-      {"GateDecided", GateDecided{key, true, true, "yes", "me", "because"}},
+       GateOpened{
+           key, "gate", "phase", Time(1234567890123ms), {"step"}, {R"({"title":"Deploy?"})"}}},
+      {"GateDecided", GateDecided{key, true, true, "yes", "me", "because", {"step"}, R"({"a":1})"}},
       {"GateCancelled", GateCancelled{key}},
       {"MemoImported", MemoImported{"run", {R"({"a/b":{}})"}}},
       {"PatchMarked", PatchMarked{"v2"}},

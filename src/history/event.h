@@ -15,6 +15,7 @@
 #include <compare>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 
 namespace agentcmd::history {
@@ -233,14 +234,22 @@ struct WaitCancelled {
   bool operator==(const WaitCancelled&) const = default;
 };
 
-// --- Gates (step.approve): a person decides.
+// --- Gates: a person decides. They are asked for by the code (step.approve), or by a step that
+// runs: then `step` names it, the code neither knows of them nor hears of the answer, and they are
+// over with its attempt.
+
+// The option that answers all further questions of the run that are like this one.
+inline constexpr std::string_view gate_option_for_run = "allow for the run";
 
 struct GateOpened {
   StepKey key;
   std::string name;
   std::string phase;
   Time timeout_at;  // the epoch: waits for ever
-  JsonText gate;    // {title, body?, options: [text, …]}
+  StepKey step;
+  // {title, body?, options: [text, …], default?: one of them}; of a step also what it asks about:
+  // {kind, tool, input, rule?: what "allow for the run" allows}
+  JsonText gate;
   bool operator==(const GateOpened&) const = default;
 };
 
@@ -251,6 +260,8 @@ struct GateDecided {
   std::string option;
   std::string by;
   std::string reason;
+  StepKey step;
+  std::string input;  // JSON: the step's input, changed by whoever decided; empty: as it was
   bool operator==(const GateDecided&) const = default;
 };
 

@@ -20,6 +20,7 @@ using history::Event;
 using history::EventReceived;
 using history::GateCancelled;
 using history::GateDecided;
+using history::GateOpened;
 using history::Job;
 using history::ProbeJob;
 using history::RunCancelled;
@@ -603,9 +604,15 @@ std::vector<Event> RunActor::apply(Time at, const Details& details) {
       drop(detail);
       continue;
     }
+    const auto withdrawn = withdrawn_questions(detail);
     events.push_back(
         {.seq = state_.seq + 1, .at = at, .detail = detail, .flags = engine::flag_run_id});
     state_.apply(events.back());
+    for (const auto& question : withdrawn) {
+      events.push_back(
+          {.seq = state_.seq + 1, .at = at, .detail = question, .flags = engine::flag_run_id});
+      state_.apply(events.back());
+    }
   }
   return events;
 }
@@ -699,6 +706,12 @@ bool RunActor::is_current(const Detail& detail) const {
     return event->wait.empty() ? is_unseen(*event) : state_.waits.contains({event->wait});
   }
   if (const auto* gate = as<GateDecided>(detail)) return state_.gates.contains(gate->key);
+  if (const auto* gate = as<GateCancelled>(detail)) return state_.gates.contains(gate->key);
+  if (const auto* gate = as<GateOpened>(detail); gate != nullptr && !gate->step.text.empty()) {
+    const auto step = state_.steps.find(gate->step);
+    return step != state_.steps.end() && step->second.running &&
+           !step->second.answers.contains(gate->key) && !state_.gates.contains(gate->key);
+  }
   if (const auto* pause = as<RunPaused>(detail)) {
     // A run that is being cancelled goes on to its end: somebody's pause would leave it there.
     const bool over = state_.cancel_requested && pause->reason == "asked";
@@ -791,7 +804,7 @@ void RunActor::request_resume(std::string by, std::string code_hash) {
 }
 
 void RunActor::decide_gate(history::GateDecided decision) {
-  post({std::move(decision)});
+  post({addressed(std::move(decision))});
 }
 
 // Nothing is waited for any more but the end of what runs.

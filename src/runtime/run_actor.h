@@ -139,6 +139,13 @@ class RunActor final : public steps::StepHost {
   BlockingPool& pool() override { return services_.machine.pool(); }
   Task<> checkpoint(const steps::Step& step, JsonText data) override;
   void note(const steps::Step& step, history::Detail detail) override;
+  void ask(const steps::Step& step, steps::Question question) override;
+  std::optional<history::GateDecided> answer(const steps::Step& step,
+                                             const history::StepKey& gate) const override;
+  void withdraw_question(const steps::Step& step, const history::StepKey& gate) override;
+  std::vector<std::string> allowed_in_run() const override { return state_.allowed; }
+  std::uint64_t recorded() const override { return committed_; }
+  Task<> recorded_after(std::uint64_t seen) override;
   bool has_audience() const override;
   void output(const steps::Step& step, std::string_view stream, std::string_view text) override;
 
@@ -276,6 +283,10 @@ class RunActor final : public steps::StepHost {
   std::optional<Time> next_deadline() const;
   Details past_deadlines(Time at);
   bool is_starting(const history::StepKey& key) const;
+
+  // --- run_questions.cc: what steps ask people.
+  Details withdrawn_questions(const history::Detail& ended) const;
+  history::GateDecided addressed(history::GateDecided decision) const;
 
   // --- run_events.cc
   Task<> receive_events();

@@ -464,7 +464,8 @@ RunActor::Details RunActor::due(Time at) const {
   for (const auto& [key, timer] : state_.timers) consider(timer.fire_at, TimerFired{key});
   for (const auto& [key, wait] : state_.waits) consider(wait.timeout_at, WaitTimedOut{key});
   for (const auto& [key, gate] : state_.gates) {
-    consider(gate.timeout_at, GateDecided{.key = key, .timed_out = true, .by = "timeout"});
+    consider(gate.timeout_at,
+             GateDecided{.key = key, .timed_out = true, .by = "timeout", .step = gate.step});
   }
   Details details;
   for (auto& [when, detail] : due) details.push_back(std::move(detail));

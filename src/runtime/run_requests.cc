@@ -77,7 +77,9 @@ void RunActor::carry_out(const store::Request& request) {
                  .approved = bool_or(data, "approved"),
                  .option = string_or(data, "option"),
                  .by = by,
-                 .reason = string_or(data, "reason")});
+                 .reason = string_or(data, "reason"),
+                 .step = {},
+                 .input = string_or(data, "input")});
   } else {
     log::warn("run.unknown_request", {{"run", run_.text}, {"kind", request.kind}});
   }

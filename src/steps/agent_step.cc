@@ -8,6 +8,7 @@
 #include "async/settled.h"
 #include "base/duration.h"
 #include "base/text.h"
+#include "steps/agent_conversation.h"
 #include "steps/attempt_process.h"
 #include "steps/result.h"
 #include "steps/step_types.h"
@@ -36,6 +37,7 @@ struct Conversation {
   const agents::Adapter* adapter = nullptr;
   agents::AgentRequest request;
   agents::Tally tally;
+  QuestionPolicy policy;
 };
 
 Result<Conversation> begin(const Step& step, const StepInput& input) {
@@ -63,6 +65,7 @@ Result<Conversation> begin(const Step& step, const StepInput& input) {
   request.mcp_config = texts_of(config, "mcpConfig");
   request.allowed_tools = texts_of(config, "allowedTools");
   request.disallowed_tools = texts_of(config, "disallowedTools");
+  request.max_turns = int_or(config, "maxTurns");
   request.cwd = directory_of(step, config);
   request.project = step.run.project;
   request.libexec = step.run.libexec;
@@ -70,6 +73,9 @@ Result<Conversation> begin(const Step& step, const StepInput& input) {
   if (trim(request.prompt).empty()) {
     return fail(ErrorCode::invalid_argument, "step.agent needs a prompt");
   }
+  auto policy = question_policy(step, config);
+  if (!policy) return tl::unexpected(policy.error());
+  conversation.policy = std::move(*policy);
   return conversation;
 }
 
@@ -90,6 +96,7 @@ void choose_session(const Step& step, const Json& config, Conversation& conversa
     request.session_id = string_or(checkpoint, session_member);
     if (is_begun) {
       request.resume = bool_or(checkpoint, "resume");
+      request.forked_from = string_or(checkpoint, "forkedFrom");
       request.prompt.insert(0, string_or(checkpoint, "preface"));
       return;
     }
@@ -100,6 +107,9 @@ void choose_session(const Step& step, const Json& config, Conversation& conversa
   }
   request.session_id = string_or(config, "resume");
   request.resume = !request.session_id.empty();
+  if (request.resume && bool_or(config, "fork")) {
+    request.forked_from = std::exchange(request.session_id, agents::make_session_id());
+  }
   if (!request.resume) request.session_id = agents::make_session_id();
 }
 
@@ -109,6 +119,7 @@ JsonText checkpoint_of(const Conversation& conversation, const std::string& prom
   return {to_text({{"agent", conversation.adapter->name},
                    {"sessionId", request.session_id},
                    {"resume", request.resume},
+                   {"forkedFrom", request.forked_from},
                    {"preface", preface}})};
 }
 
@@ -126,7 +137,8 @@ ProcessUse use_of(const Step& step, const StepInput& input, Conversation& conver
     process::ProcessSpec spec;
     spec.argv = std::move(command->argv);
     spec.env = std::move(command->env);
-    spec.input = std::move(command->input);
+    spec.takes_frames = conversation.adapter->converse != nullptr;
+    if (!spec.takes_frames) spec.input = std::move(command->input);
     spec.cwd = request.cwd;
     spec.timeout = timeout_of(step, input);
     return spec;
@@ -163,11 +175,12 @@ Json denials_json(const std::vector<agents::Denial>& denials) {
   return list;
 }
 
-Outcome agent_result(const Step& step, const Conversation& conversation,
-                     const process::Exit& exit) {
+Outcome agent_result(const Step& step, const Conversation& conversation, const process::Exit& exit,
+                     const std::set<std::string>& refused) {
   const auto& tally = conversation.tally;
   const auto complaints = process::read_stream(step.attempt_dir() / "stderr", stderr_bytes_max);
-  auto verdict = agents::judge(conversation.adapter->name, tally, describe(exit), complaints);
+  auto verdict =
+      agents::judge(conversation.adapter->name, tally, describe(exit), complaints, refused);
   JsonText data{to_text(Json(verdict.text))};
   if (conversation.request.json && verdict.success) {
     if (auto json = agents::json_from_reply(verdict.text)) {
@@ -196,7 +209,7 @@ Outcome agent_result(const Step& step, const Conversation& conversation,
 }
 
 Outcome outcome_of(const Step& step, const Conversation& conversation, ProcessEnd end,
-                   bool asked_to_stop) {
+                   bool asked_to_stop, const std::set<std::string>& refused) {
   using process::ExitCause;
   if (auto* lost = std::get_if<Lost>(&end)) return {.what = std::move(*lost), .notes = {}};
   if (auto* error = std::get_if<Error>(&end)) return failed(*error);
@@ -213,7 +226,23 @@ Outcome outcome_of(const Step& step, const Conversation& conversation, ProcessEn
     return failed(
         fmt::format("{} could not be started: {}", conversation.adapter->name, exit.message));
   }
-  return agent_result(step, conversation, exit);
+  return agent_result(step, conversation, exit, refused);
+}
+
+// What the agent may do unasked, before it does anything.
+void tell_permissions(StepHost& host, const Step& step, const Conversation& conversation) {
+  const auto& request = conversation.request;
+  auto text = fmt::format("{}: permission mode {}", conversation.adapter->name,
+                          request.permission_mode.empty() ? conversation.adapter->default_mode
+                                                          : request.permission_mode);
+  const auto add = [&text](std::string_view what, const std::vector<std::string>& rules) {
+    if (!rules.empty()) text += fmt::format("; {}: {}", what, join(rules, ", "));
+  };
+  auto allowed = conversation.policy.allow;
+  allowed.insert(allowed.end(), request.allowed_tools.begin(), request.allowed_tools.end());
+  add("allowed without asking", allowed);
+  add("never", request.disallowed_tools);
+  host.output(step, "agent", redact(text, step.run.secrets));
 }
 
 }  // namespace
@@ -230,8 +259,16 @@ Task<Outcome> run_agent_step(StepHost& host, Step step, StopSource& stop) {
   }
 
   StopSource kill(host.executor());
+  const auto* adapter = conversation.adapter;
+  std::unique_ptr<agents::Dialogue> dialogue;
+  std::optional<AgentConversation> talk;
+  if (adapter->converse != nullptr) {
+    dialogue = adapter->converse(conversation.request);
+    talk.emplace(host, step, conversation.request, adapter->name, conversation.policy, *dialogue);
+  }
+  if (!step.recovery) tell_permissions(host, step, conversation);
   agents::LineFramer lines([&](std::string_view line) {
-    for (const auto& event : conversation.adapter->parse(line)) {
+    for (const auto& event : talk ? talk->received(line) : adapter->parse(line)) {
       conversation.tally.add(event);
       if (!host.has_audience()) continue;
       const auto shown = agents::render(event);
@@ -244,11 +281,16 @@ Task<Outcome> run_agent_step(StepHost& host, Step step, StopSource& stop) {
     host.output(step, "stderr", redact(to_utf8(text), step.run.secrets));
   });
   auto use = use_of(step, input, conversation, lines, err);
+  if (talk) {
+    use.beside = [&talk] { return talk->run(); };
+    use.waits_for_people = [&talk] { return talk->waits_for_people(); };
+  }
   auto ended = co_await (settle(run_attempt_process(host, step, std::move(use), kill)) ||
                          pass_on(stop, kill));
   lines.finish();
   err.finish();
-  co_return outcome_of(step, conversation, std::get<0>(ended).take(), stop.requested());
+  const auto refused = talk ? talk->refused_by_people() : std::set<std::string>();
+  co_return outcome_of(step, conversation, std::get<0>(ended).take(), stop.requested(), refused);
 }
 
 }  // namespace agentcmd::steps

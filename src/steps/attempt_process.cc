@@ -67,11 +67,18 @@ Task<Result<process::Exit>> until_end(process::SupervisedProcess& process, Proce
                       listen(process, "stderr", use.err));
 }
 
+Task<> idle() {
+  StopSource never(co_await boost::asio::this_coro::executor);
+  co_await never.wait();
+}
+
 Task<ProcessEnd> watch(StepHost& host, const Step& step,
                        std::unique_ptr<process::SupervisedProcess> process, ProcessUse use,
                        StopSource& stop) {
-  auto first =
-      co_await (settle(until_end(*process, std::move(use), stop)) || attend(host, step, *process));
+  const auto beside = use.beside ? use.beside : idle;
+  const auto waits = use.waits_for_people;
+  auto first = co_await (settle(until_end(*process, std::move(use), stop)) ||
+                         attend(host, step, *process, waits) || beside());
   auto exit = std::get<0>(first).take();
   // The supervisor is gone while this driver lives: as lost as where both had died.
   if (!exit) co_return Lost{.reason = exit.error().message};

@@ -19,6 +19,10 @@ struct ProcessUse {
   // Without an on_bytes the stream is not read.
   process::Listener out = {};
   process::Listener err = {};
+  // Goes on beside a process that runs, until that has ended; never ends by itself.
+  std::function<Task<>()> beside = {};
+  // Whether its silence is that of people who have not answered it.
+  std::function<bool()> waits_for_people = {};
 };
 
 // Lost: its supervisor was killed and left no result. The Error is for the user: the process could

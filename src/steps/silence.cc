@@ -45,10 +45,12 @@ milliseconds age_of(const fs::path& attempt_dir) {
 // One attempt under watch.
 class Watch {
  public:
-  Watch(StepHost& host, const Step& step, process::SupervisedProcess& process)
+  Watch(StepHost& host, const Step& step, process::SupervisedProcess& process,
+        std::function<bool()> waits_for_people)
       : host_(host),
         step_(step),
         process_(process),
+        waits_for_people_(std::move(waits_for_people)),
         limits_(silence_of(step)),
         timeout_(timeout_of(step, read_input(step))) {}
 
@@ -60,7 +62,8 @@ class Watch {
       co_await sleep_until(deadline_in(interval));
       const auto signs = process::signs_of_life(dir);
       look_at_supervisor(signs);
-      if (is_alive(signs, interval)) heard(milliseconds(0));
+      const bool excused = waits_for_people_ && waits_for_people_();
+      if (excused || is_alive(signs, interval)) heard(milliseconds(0));
       seen_ = signs;
       co_await look_at_silence();
     }
@@ -150,6 +153,7 @@ class Watch {
   StepHost& host_;
   const Step& step_;
   process::SupervisedProcess& process_;
+  const std::function<bool()> waits_for_people_;
   const SilenceLimits limits_;
   const milliseconds timeout_;
 
@@ -184,8 +188,9 @@ SilenceLimits silence_of(const Step& step) {
           .kill = limits::agent_silence_kill};
 }
 
-Task<> attend(StepHost& host, const Step& step, process::SupervisedProcess& process) {
-  Watch watch(host, step, process);
+Task<> attend(StepHost& host, const Step& step, process::SupervisedProcess& process,
+              std::function<bool()> waits_for_people) {
+  Watch watch(host, step, process, std::move(waits_for_people));
   co_await watch.run();
 }
 

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <optional>
 
 namespace agentcmd::steps {
@@ -26,8 +27,10 @@ struct SilenceLimits {
 SilenceLimits silence_of(const Step& step);
 
 // Ends only by cancellation; `process` and `step` outlive it. Also lets a supervisor go on that was
-// stopped (SIGSTOP) beyond the attempt's timeout, so that it can enforce it.
-Task<> attend(StepHost& host, const Step& step, process::SupervisedProcess& process);
+// stopped (SIGSTOP) beyond the attempt's timeout, so that it can enforce it. While
+// `waits_for_people` says so, silence is nothing to wonder about.
+Task<> attend(StepHost& host, const Step& step, process::SupervisedProcess& process,
+              std::function<bool()> waits_for_people = {});
 
 // How long the attempt had been silent when attend() interrupted or killed it, be it in an earlier
 // process of ours.

@@ -66,6 +66,14 @@ struct Step {
 // The name of a step's folder below logs/ and artifacts/: its key, with "__" for each '/'.
 std::string folder_name(const history::StepKey& key);
 
+// What a running step asks people.
+struct Question {
+  history::StepKey gate;  // of the step and attempt; the same again after a driver's death
+  std::string name;
+  JsonText said;                         // as in history::GateOpened
+  std::chrono::milliseconds timeout{0};  // 0: none
+};
+
 // What a running step may ask of its driver. Outlives the step.
 class StepHost {
  public:
@@ -81,6 +89,19 @@ class StepHost {
 
   // Recorded and shown soon: Logged, Annotated or RunUpdated.
   virtual void note(const Step& step, history::Detail detail) = 0;
+
+  // Opens a gate that belongs to the attempt, if it is not open or answered already.
+  virtual void ask(const Step& step, Question question) = 0;
+  // The answer to such a gate, once it is durable.
+  virtual std::optional<history::GateDecided> answer(const Step& step,
+                                                     const history::StepKey& gate) const = 0;
+  // Nobody need answer it any more.
+  virtual void withdraw_question(const Step& step, const history::StepKey& gate) = 0;
+  // Rules that people have given with their answers, for all steps of the run.
+  virtual std::vector<std::string> allowed_in_run() const = 0;
+  // How much is recorded of the run, and a wait for more than that: for answers.
+  virtual std::uint64_t recorded() const = 0;
+  virtual Task<> recorded_after(std::uint64_t seen) = 0;
 
   // Whether anybody is shown output; else it need not be made.
   virtual bool has_audience() const { return true; }

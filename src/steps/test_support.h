@@ -1,6 +1,7 @@
 #pragma once
 // A run of its own for each test: project folder, loop, and a host that remembers what it was told.
 
+#include "async/wakeup.h"
 #include "process/test_support.h"
 #include "steps/environment.h"
 #include "steps/step.h"
@@ -19,7 +20,8 @@ namespace agentcmd::steps {
 
 class RecordingHost final : public StepHost {
  public:
-  explicit RecordingHost(boost::asio::io_context& io) : io_(io), pool_(2) {}
+  explicit RecordingHost(boost::asio::io_context& io)
+      : io_(io), pool_(2), changed_(io.get_executor()) {}
 
   boost::asio::any_io_executor executor() override { return io_.get_executor(); }
   BlockingPool& pool() override { return pool_; }
@@ -27,6 +29,31 @@ class RecordingHost final : public StepHost {
   Task<> checkpoint(const Step&, JsonText data) override {
     checkpoints.push_back(std::move(data));
     co_return;
+  }
+  // Gates are answered by `on_ask`, as a person would; without one, or where it says nothing, they
+  // stay open.
+  void ask(const Step&, Question question) override {
+    asked.push_back(question);
+    if (!on_ask) return;
+    if (auto decision = on_ask(question)) decide(question.gate, std::move(*decision));
+  }
+  void decide(const history::StepKey& gate, history::GateDecided decision) {
+    answers[gate] = std::move(decision);
+    ++recorded_;
+    changed_.notify();
+  }
+  std::optional<history::GateDecided> answer(const Step&,
+                                             const history::StepKey& gate) const override {
+    const auto found = answers.find(gate);
+    return found == answers.end() ? std::nullopt : std::optional(found->second);
+  }
+  void withdraw_question(const Step&, const history::StepKey& gate) override {
+    withdrawn.push_back(gate);
+  }
+  std::vector<std::string> allowed_in_run() const override { return allowed; }
+  std::uint64_t recorded() const override { return recorded_; }
+  Task<> recorded_after(std::uint64_t seen) override {
+    while (recorded_ <= seen) co_await changed_.wait();
   }
   bool has_audience() const override { return audience; }
   void output(const Step&, std::string_view stream, std::string_view text) override {
@@ -39,10 +66,17 @@ class RecordingHost final : public StepHost {
   std::vector<history::Detail> notes;
   std::map<std::string, std::string> shown;
   std::function<void()> on_output;
+  std::function<std::optional<history::GateDecided>(const Question&)> on_ask;
+  std::vector<Question> asked;
+  std::vector<history::StepKey> withdrawn;
+  std::map<history::StepKey, history::GateDecided> answers;
+  std::vector<std::string> allowed;
 
  private:
   boost::asio::io_context& io_;
   BlockingPool pool_;
+  std::uint64_t recorded_ = 0;
+  Wakeup changed_;
 };
 
 class StepTest : public testing::Test {
@@ -105,6 +139,7 @@ class StepTest : public testing::Test {
   void run_until_killed(Step step, Condition condition) {
     boost::asio::io_context doomed;
     RecordingHost host(doomed);
+    host.on_ask = on_ask_;
     StopSource never(doomed.get_executor());
     const auto* type = find_step_type(step.type);
     boost::asio::co_spawn(doomed, type->run(host, std::move(step), never),
@@ -137,6 +172,8 @@ class StepTest : public testing::Test {
   RecordingHost host_;
   StopSource stop_;
   std::optional<JsonText> checkpoint_before_;
+  // As the driver that is killed was answered.
+  std::function<std::optional<history::GateDecided>(const Question&)> on_ask_;
 };
 
 }  // namespace agentcmd::steps

@@ -244,6 +244,149 @@ TEST_F(ClaudeTest, ALostTurnIsResumedInItsSessionAndTheModelIsToldSo) {
   EXPECT_EQ(transcripts_with("STUB-HOLD"), std::vector{session});
 }
 
+class ClaudeAsks : public ClaudeTest {
+ protected:
+  fs::path marked() const { return sandbox.project / "marked"; }
+
+  // A command that nothing allows.
+  void define_asking(const std::string& config = "") {
+    sandbox.write("mark.sh", "echo once >> marked\n");
+    define("STUB-BASH sh mark.sh", config);
+  }
+  bool waits_at_gate() {
+    const auto runs = sandbox.runs();
+    if (runs.empty()) return false;
+    const auto id = runs.at(0)["id"].get<std::string>();
+    return sandbox.agentcmd({"runs", "history", id, "--json"}).out.contains("GateOpened");
+  }
+  void wait_for_gate() {
+    wait_until([&] { return waits_at_gate(); }, "the agent asks");
+  }
+  std::string history() { return sandbox.agentcmd({"runs", "history", only_run(), "--json"}).out; }
+};
+
+TEST_F(ClaudeAsks, AGateThatIsApproved) {
+  define_asking();
+  auto running = sandbox.start({"run", "one", "--json"});
+  wait_for_gate();
+  const auto why = sandbox.agentcmd({"runs", "why", only_run()}).out;
+  EXPECT_TRUE(why.contains("claude wants to use Bash(sh mark.sh)")) << why;
+  const auto approved = sandbox.agentcmd({"approve", only_run()});
+  EXPECT_EQ(approved.code, 0) << approved.err;
+  const auto finished = running->wait();
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  EXPECT_EQ(result_of(finished)["result"]["success"], true) << finished.out;
+  EXPECT_EQ(contents(marked()), "once\n");
+}
+
+TEST_F(ClaudeAsks, AGateThatIsDeniedWithAWordForTheAgent) {
+  define_asking();
+  auto running = sandbox.start({"run", "one", "--json"});
+  wait_for_gate();
+  EXPECT_EQ(sandbox.agentcmd({"deny", only_run(), "--reason", "use make instead"}).code, 0);
+  const auto finished = running->wait();
+  EXPECT_EQ(result_of(finished)["result"]["success"], true) << finished.out;
+  EXPECT_FALSE(fs::exists(marked()));
+  EXPECT_TRUE(stub.requests().back().contains("use make instead"));
+}
+
+TEST_F(ClaudeAsks, AllowedForTheRunTheSecondTimeIsNotAsked) {
+  sandbox.write("mark.sh", "echo once >> marked\n");
+  sandbox.define("twice.ts", R"(
+export default defineWorkflow({ id: "twice" }, async ({ step }) => {
+  const ask = (id) => step.agent(id, { agent: "claude", prompt: "STUB-BASH sh mark.sh" });
+  return [(await ask("first")).success, (await ask("second")).success];
+});)");
+  sandbox.make_repository();
+  auto running = sandbox.start({"run", "twice", "--json"});
+  wait_for_gate();
+  EXPECT_EQ(sandbox.agentcmd({"approve", only_run(), "--option", "allow for the run"}).code, 0);
+  const auto finished = running->wait();
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  EXPECT_EQ(contents(marked()), "once\nonce\n");
+  const auto events = history();
+  const auto first = events.find("GateOpened");
+  EXPECT_EQ(events.find("GateOpened", first + 1), std::string::npos) << events;
+}
+
+TEST_F(ClaudeAsks, TheRulesOfTheDefinitionAnswerAlone) {
+  sandbox.write("mark.sh", "echo once >> marked\n");
+  sandbox.define("ruled.ts", R"ts(
+export default defineWorkflow({ id: "ruled", allow: ["Bash(sh mark.sh)"] }, async ({ step }) => {
+  const { success } = await step.agent("ask", { agent: "claude", prompt: "STUB-BASH sh mark.sh" });
+  return success;
+});)ts");
+  sandbox.make_repository();
+  const auto finished = sandbox.agentcmd({"run", "ruled"});
+  EXPECT_EQ(finished.code, 0) << finished.out << finished.err;
+  EXPECT_EQ(contents(marked()), "once\n");
+  const auto shown = finished.out + finished.err;
+  EXPECT_TRUE(
+      shown.contains("permission mode acceptEdits; allowed without asking: Bash(sh mark.sh)"))
+      << shown;
+}
+
+TEST_F(ClaudeAsks, WithoutAnAnswerInTimeItGoesOnAndSaysSo) {
+  define_asking("askTimeout: 50");
+  const auto result = answer();
+  EXPECT_EQ(result["success"], false) << result;
+  EXPECT_FALSE(fs::exists(marked()));
+  EXPECT_TRUE(stub.requests().back().contains("Nobody was there to answer"));
+}
+
+TEST_F(ClaudeAsks, AQuestionOutlivesTheDriverThatAskedIt) {
+  define_asking();
+  auto running = sandbox.start({"run", "one", "--json"});
+  wait_for_gate();
+  running->signal(SIGKILL);
+  running->wait();
+  // Answered while nobody drives the run.
+  EXPECT_EQ(sandbox.agentcmd({"approve", only_run()}).code, 0);
+  const auto resumed = sandbox.agentcmd({"runs", "resume", only_run(), "--json"});
+  ASSERT_EQ(resumed.code, 0) << resumed.out << resumed.err;
+  EXPECT_EQ(result_of(resumed)["result"]["success"], true) << resumed.out;
+  EXPECT_EQ(contents(marked()), "once\n");
+  EXPECT_FALSE(history().contains("StepLost"));
+}
+
+TEST_F(ClaudeAsks, AQuestionRaisedWhileNobodyDrivesBecomesAGateOfTheNextDriver) {
+  sandbox.write("mark.sh", "echo once >> marked\n");
+  define(fmt::format("STUB-HOLD \"{}\" then STUB-BASH sh mark.sh", go().string()));
+  auto running = sandbox.start({"run", "one", "--json"});
+  wait_for_requests(1);
+  running->signal(SIGKILL);
+  running->wait();
+  std::ofstream(go()) << "now";
+  const auto asked = [&] {
+    std::error_code absent;
+    for (const auto& entry : fs::recursive_directory_iterator(sandbox.project / ".agent", absent)) {
+      if (entry.path().filename() == "stdout" && contents(entry.path()).contains("can_use_tool")) {
+        return true;
+      }
+    }
+    return false;
+  };
+  wait_until(asked, "the agent has asked");
+  EXPECT_FALSE(history().contains("GateOpened"));
+  auto resumed = sandbox.start({"runs", "resume", only_run(), "--json"});
+  wait_for_gate();
+  EXPECT_EQ(sandbox.agentcmd({"approve", only_run()}).code, 0);
+  const auto finished = resumed->wait();
+  EXPECT_EQ(finished.code, 0) << finished.err;
+  EXPECT_EQ(contents(marked()), "once\n");
+}
+
+TEST_F(ClaudeAsks, CancelWhileItAsksLeavesNothingOpen) {
+  define_asking();
+  auto running = sandbox.start({"run", "one", "--json"});
+  wait_for_gate();
+  EXPECT_EQ(sandbox.agentcmd({"runs", "cancel", only_run()}).code, 0);
+  running->wait();
+  EXPECT_EQ(sandbox.run(only_run())["status"], "cancelled");
+  EXPECT_TRUE(history().contains("GateCancelled"));
+  wait_until([&] { return sandbox.processes().empty(); }, "every process is gone");
+}
+
 TEST_F(ClaudeTest, ARefusedKeyIsToldWithinFiveSeconds) {
   define("STUB-401");
   sandbox.env.erase("CLAUDE_CODE_MAX_RETRIES");

@@ -1,4 +1,4 @@
-#include "agents/stream_json.h"
+#include "agents/claude/stream_json.h"
 
 #include "base/text.h"
 
@@ -86,8 +86,9 @@ Final final_of(const Json& event) {
   }
   if (const auto& denials = member(event, "permission_denials"); denials.is_array()) {
     for (const auto& denial : denials) {
-      final.denials.push_back(
-          {.tool = string_or(denial, "tool_name"), .input = member(denial, "tool_input")});
+      final.denials.push_back({.id = string_or(denial, "tool_use_id"),
+                               .tool = string_or(denial, "tool_name"),
+                               .input = member(denial, "tool_input")});
     }
   }
   return final;

@@ -1,4 +1,4 @@
-#include "agents/stream_json.h"
+#include "agents/claude/stream_json.h"
 
 #include "agents/line_framer.h"
 #include "agents/outcome.h"

@@ -1,5 +1,5 @@
 #pragma once
-// Claude Code in its one-shot form: `claude -p` with stream-json output.
+// Claude Code: `claude -p` with stream-json both ways (dialogue.h).
 
 #include "agents/agent.h"
 

@@ -1,4 +1,4 @@
-#include "agents/scripted.h"
+#include "agents/scripted/adapter.h"
 
 #include <boost/regex.hpp>
 #include <fmt/format.h>

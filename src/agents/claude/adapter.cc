@@ -1,4 +1,4 @@
-#include "agents/claude.h"
+#include "agents/claude/adapter.h"
 
 #include "base/text.h"
 #include "process/command.h"
@@ -78,9 +78,18 @@ Result<AgentCommand> claude_command(const AgentRequest& request) {
 
   AgentCommand command;
   auto& argv = command.argv;
-  argv = {*program, "-p", "--output-format=stream-json", "--verbose"};
-  argv.push_back(
-      fmt::format("{}={}", request.resume ? "--resume" : "--session-id", request.session_id));
+  argv = {*program,
+          "-p",
+          "--output-format=stream-json",
+          "--input-format=stream-json",
+          "--verbose",
+          "--permission-prompt-tool=stdio"};
+  if (!request.forked_from.empty()) {
+    argv.push_back("--resume=" + request.forked_from);
+    argv.push_back("--fork-session");
+  }
+  const bool goes_on = request.resume && request.forked_from.empty();
+  argv.push_back(fmt::format("{}={}", goes_on ? "--resume" : "--session-id", request.session_id));
   argv.push_back("--permission-mode=" + *mode);
   if (!request.model.empty()) argv.push_back("--model=" + request.model);
   if (!request.append_system_prompt.empty()) {
@@ -89,8 +98,8 @@ Result<AgentCommand> claude_command(const AgentRequest& request) {
   for (const auto& config : request.mcp_config) argv.push_back("--mcp-config=" + config);
   add_list(argv, "--allowedTools", request.allowed_tools);
   add_list(argv, "--disallowedTools", request.disallowed_tools);
+  if (request.max_turns > 0) argv.push_back(fmt::format("--max-turns={}", request.max_turns));
   command.env = claude_environment(request);
-  command.input = request.prompt;
   return command;
 }
 
