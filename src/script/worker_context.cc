@@ -100,6 +100,9 @@ RunContext::RunContext(Vm& vm, JSGlobalContextRef context, ContextPort& port)
 
 RunContext::~RunContext() {
   dead_ = true;
+  // The global object keeps its callback alive, and a function of the run's own SDK would keep the
+  // global object: neither would ever be collected.
+  JSGlobalContextSetUnhandledRejectionCallback(context_, vm_.create_sdk, nullptr);
   if (sdk_ != nullptr) JSValueUnprotect(context_, sdk_);
   JSGlobalContextRelease(context_);
 }

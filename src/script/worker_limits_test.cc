@@ -3,6 +3,8 @@
 #include "async/deadline.h"
 #include "script/test_worker.h"
 
+#include <unistd.h>
+
 namespace agentcmd::script {
 namespace {
 
@@ -83,6 +85,27 @@ TEST_F(WorkerLimits, AMemoryBombIsStopped) {
   EXPECT_EQ(stop.reason, "memory");
   EXPECT_NE(stop.message.find("200 MiB"), std::string::npos);
   expect_bystander_unharmed();
+}
+
+std::size_t resident_bytes(pid_t process) {
+  std::ifstream statm("/proc/" + std::to_string(process) + "/statm");
+  std::size_t all = 0;
+  std::size_t resident = 0;
+  statm >> all >> resident;
+  return resident * static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+}
+
+TEST_F(WorkerLimits, WhatARunThatIsEvictedHasTakenUpIsUsedAgain) {
+  start();
+  const auto hash = load(R"(globalThis.kept = new Array(1 << 20).fill(0.5);
+    defineWorkflow({ id: 'x' }, async ({ step }) => step.cli('a', {}));)");
+  constexpr int runs = 200;  // 8 MiB each
+  for (int i = 0; i < runs; ++i) {
+    const auto run = "r" + std::to_string(i);
+    complete(start_of(run, hash));
+    worker->evict({run});
+  }
+  EXPECT_LT(resident_bytes(pid), 800 * limits::mib);
 }
 
 TEST_F(WorkerLimits, AnEndlessChainOfAwaitsEndsTheWorkerAndNamesTheRun) {
