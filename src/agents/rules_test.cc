@@ -9,7 +9,7 @@ namespace agentcmd::agents {
 namespace {
 
 bool allows(const std::string& rule, const std::string& tool, const Json& input) {
-  return allowing_rule({rule}, tool, input, "/work/project") != nullptr;
+  return allowing_rule({rule}, tool, input, "/srv/project") != nullptr;
 }
 bool runs(const std::string& rule, const std::string& command) {
   return allows(rule, "Bash", {{"command", command}});
@@ -42,11 +42,11 @@ TEST(Rules, FirstWordsAllowNoSecondCommand) {
 }
 
 TEST(Rules, APathIsComparedWhereItLeads) {
-  EXPECT_TRUE(edits("Edit(src/**)", "/work/project/src/a/b.ts"));
+  EXPECT_TRUE(edits("Edit(src/**)", "/srv/project/src/a/b.ts"));
   EXPECT_TRUE(edits("Edit(src/**)", "src/a.ts"));
-  EXPECT_TRUE(edits("Edit(/work/project/README.md)", "README.md"));
+  EXPECT_TRUE(edits("Edit(/srv/project/README.md)", "README.md"));
   EXPECT_FALSE(edits("Edit(src/**)", "src/../../secret"));
-  EXPECT_FALSE(edits("Edit(src/**)", "/work/other/src/a.ts"));
+  EXPECT_FALSE(edits("Edit(src/**)", "/srv/other/src/a.ts"));
 }
 
 TEST(Rules, AnAddressIsComparedByItsHost) {

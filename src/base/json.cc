@@ -91,22 +91,26 @@ bool same_value(const Json& one, const Json& other) {
   return nlohmann::json(one) == nlohmann::json(other);
 }
 
-std::string string_or(const Json& object, std::string_view key, std::string otherwise) {
-  if (!object.is_object()) return otherwise;
+const Json& member_or_null(const Json& object, std::string_view key) {
+  static const Json* const nothing = new Json();  // never destroyed: read until the process ends
+  if (!object.is_object()) return *nothing;
   const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : otherwise;
+  return found == object.end() ? *nothing : *found;
+}
+
+std::string string_or(const Json& object, std::string_view key, std::string otherwise) {
+  const auto& found = member_or_null(object, key);
+  return found.is_string() ? found.get<std::string>() : otherwise;
 }
 
 std::int64_t int_or(const Json& object, std::string_view key, std::int64_t otherwise) {
-  if (!object.is_object()) return otherwise;
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number() ? found->get<std::int64_t>() : otherwise;
+  const auto& found = member_or_null(object, key);
+  return found.is_number() ? found.get<std::int64_t>() : otherwise;
 }
 
 bool bool_or(const Json& object, std::string_view key, bool otherwise) {
-  if (!object.is_object()) return otherwise;
-  const auto found = object.find(key);
-  return found != object.end() && found->is_boolean() ? found->get<bool>() : otherwise;
+  const auto& found = member_or_null(object, key);
+  return found.is_boolean() ? found.get<bool>() : otherwise;
 }
 
 }  // namespace agentcmd

@@ -39,6 +39,9 @@ Json parse_trusted(std::string_view text, std::string_view what);
 // Whether both are the same value; the order of members is none.
 bool same_value(const Json& one, const Json& other);
 
+// The member; null where there is none, or where `object` is none. It lives as long as `object`.
+const Json& member_or_null(const Json& object, std::string_view key);
+
 // The member if it is there and of that type, else `otherwise`.
 std::string string_or(const Json& object, std::string_view key, std::string otherwise = {});
 std::int64_t int_or(const Json& object, std::string_view key, std::int64_t otherwise = 0);

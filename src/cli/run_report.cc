@@ -47,10 +47,6 @@ Json parsed(const JsonText& text) {
   return json ? *json : Json();
 }
 
-Json member(const Json& json, const char* name) {
-  return json.is_object() ? json.value(name, Json()) : Json();
-}
-
 class Report {
  public:
   Report(const history::RunId& run, const std::vector<history::Event>& events) : run_(run) {
@@ -107,7 +103,7 @@ class Report {
   }
 
   static std::string ended_words(const history::StepCompleted& completed) {
-    const auto code = member(member(parsed(completed.output), "data"), "exitCode");
+    const auto code = member_or_null(member_or_null(parsed(completed.output), "data"), "exitCode");
     if (!code.is_number_integer()) return completed.success ? "ok" : "no success";
     const auto number = code.get<int>();
     return number == 0 ? "ok" : fmt::format("exit code {}", number);
@@ -119,7 +115,7 @@ class Report {
     const auto& [step, begun] = found->second;
     const auto took = format_duration(std::max(at - begun, Milliseconds(0)));
     if (step.type == "cli") {
-      const auto command = string_or(member(parsed(step.input), "config"), "command");
+      const auto command = string_or(member_or_null(parsed(step.input), "config"), "command");
       commands_ += fmt::format("| {} | {} | {} |\n", in_cell(in_code(command)), in_cell(how), took);
     } else if (step.type == "agent") {
       agents_.push_back({step, how, took});
@@ -152,7 +148,7 @@ class Report {
   }
 
   void asked() {
-    const auto args = member(request_, "args");
+    const auto args = member_or_null(request_, "args");
     const auto task = string_or(args.is_object() ? args : Json::object(), "task");
     const auto spec = string_or(request_, "specFile");
     std::string text;
@@ -179,10 +175,10 @@ class Report {
   void agents() {
     std::string rows;
     for (const auto& [step, how, took] : agents_) {
-      const auto config = member(parsed(step.input), "config");
+      const auto config = member_or_null(parsed(step.input), "config");
       const auto use = facts_.agents.find(step.key);
       const bool known = use != facts_.agents.end();
-      const auto tokens = known ? member(use->second.usage, "totalTokens") : Json();
+      const auto tokens = known ? member_or_null(use->second.usage, "totalTokens") : Json();
       const auto cost = known ? use->second.cost_usd : Json();
       rows += fmt::format(
           "| {} | {} | {} | {} | {} | {} |\n", in_cell(step.name),

@@ -18,12 +18,6 @@ constexpr std::string_view reply_purpose = "Gives the answer. Always call this t
 // Anthropic wants a number; this is what its models of today can all say.
 constexpr std::int64_t anthropic_max_tokens = 8192;
 
-const Json* find(const Json& object, std::string_view name) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(std::string(name));
-  return found == object.end() || found->is_null() ? nullptr : &*found;
-}
-
 // They refuse a temperature, and name the limit otherwise.
 bool is_reasoning_model(std::string_view model) {
   for (const std::string_view start : {"o1", "o3", "o4", "gpt-5"}) {
@@ -69,7 +63,7 @@ Json openai_body(const ModelCall& call) {
   return body;
 }
 
-// "60", or a date, or a duration such as "6m0s" or "17ms".
+// "60" or "0.5"; nothing of a date.
 std::optional<std::chrono::milliseconds> seconds_in(const std::string& text) {
   double seconds = 0;
   const auto* end = text.data() + text.size();
@@ -126,8 +120,8 @@ void ModelAnswer::feed(std::string_view bytes,
 
 void ModelAnswer::take_event(const Json& event,
                              const std::function<void(std::string_view)>& on_text) {
-  if (const auto* error = find(event, "error")) {
-    error_ = string_or(*error, "message", to_text(*error));
+  if (const auto& error = member_or_null(event, "error"); !error.is_null()) {
+    error_ = string_or(error, "message", to_text(error));
     return;
   }
   meter_.take(event);
@@ -142,33 +136,30 @@ void ModelAnswer::take_anthropic(const Json& event,
                                  const std::function<void(std::string_view)>& on_text) {
   const auto type = string_or(event, "type");
   if (type == "message_stop") complete_ = true;
-  const auto* delta = find(event, "delta");
-  if (delta == nullptr) return;
-  if (type == "message_delta") reason_ = string_or(*delta, "stop_reason", reason_);
-  add(text_, string_or(*delta, "text"), on_text);
-  add(object_, string_or(*delta, "partial_json"), on_text);
+  const auto& delta = member_or_null(event, "delta");
+  if (type == "message_delta") reason_ = string_or(delta, "stop_reason", reason_);
+  add(text_, string_or(delta, "text"), on_text);
+  add(object_, string_or(delta, "partial_json"), on_text);
 }
 
 void ModelAnswer::take_openai(const Json& event,
                               const std::function<void(std::string_view)>& on_text) {
-  const auto* choices = find(event, "choices");
-  if (choices == nullptr || !choices->is_array() || choices->empty()) return;
-  const auto& choice = (*choices)[0];
+  const auto& choices = member_or_null(event, "choices");
+  if (!choices.is_array() || choices.empty()) return;
+  const auto& choice = choices[0];
   reason_ = string_or(choice, "finish_reason", reason_);
   // Servers that are only like OpenAI's may end without "[DONE]".
   if (!reason_.empty()) complete_ = true;
-  if (const auto* delta = find(choice, "delta")) take_message(*delta, on_text);
+  take_message(member_or_null(choice, "delta"), on_text);
 }
 
 void ModelAnswer::take_message(const Json& message,
                                const std::function<void(std::string_view)>& on_text) {
   add(text_, string_or(message, "content"), on_text);
-  const auto* calls = find(message, "tool_calls");
-  if (calls == nullptr || !calls->is_array()) return;
-  for (const auto& call : *calls) {
-    if (const auto* function = find(call, "function")) {
-      add(object_, string_or(*function, "arguments"), on_text);
-    }
+  const auto& calls = member_or_null(message, "tool_calls");
+  if (!calls.is_array()) return;
+  for (const auto& call : calls) {
+    add(object_, string_or(member_or_null(call, "function"), "arguments"), on_text);
   }
 }
 
@@ -177,18 +168,20 @@ void ModelAnswer::take_document(const Json& document,
   meter_.take(document);
   complete_ = true;
   if (vendor_ == Vendor::openai) {
-    const auto* choices = find(document, "choices");
-    if (choices == nullptr || !choices->is_array() || choices->empty()) return;
-    reason_ = string_or((*choices)[0], "finish_reason");
-    if (const auto* message = find((*choices)[0], "message")) take_message(*message, on_text);
+    const auto& choices = member_or_null(document, "choices");
+    if (!choices.is_array() || choices.empty()) return;
+    reason_ = string_or(choices[0], "finish_reason");
+    take_message(member_or_null(choices[0], "message"), on_text);
     return;
   }
   reason_ = string_or(document, "stop_reason");
-  const auto* content = find(document, "content");
-  if (content == nullptr || !content->is_array()) return;
-  for (const auto& block : *content) {
+  const auto& content = member_or_null(document, "content");
+  if (!content.is_array()) return;
+  for (const auto& block : content) {
     add(text_, string_or(block, "text"), on_text);
-    if (const auto* input = find(block, "input")) add(object_, to_text(*input), on_text);
+    if (const auto& input = member_or_null(block, "input"); !input.is_null()) {
+      add(object_, to_text(input), on_text);
+    }
   }
 }
 
@@ -214,10 +207,9 @@ std::string ModelAnswer::finish_reason() const {
 std::string refusal_message(std::string_view body) {
   const auto json = parse_json(body, "the refusal");
   if (json && json->is_object()) {
-    if (const auto* error = find(*json, "error")) {
-      if (error->is_string()) return error->get<std::string>();
-      if (const auto message = string_or(*error, "message"); !message.empty()) return message;
-    }
+    const auto& error = member_or_null(*json, "error");
+    if (error.is_string()) return error.get<std::string>();
+    if (const auto message = string_or(error, "message"); !message.empty()) return message;
     if (const auto message = string_or(*json, "message"); !message.empty()) return message;
   }
   constexpr std::size_t shown = 300;

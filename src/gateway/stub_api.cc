@@ -30,13 +30,6 @@ bool has_tool_result(const Json& content) {
          });
 }
 
-// The member; nothing (null) where there is none.
-Json member(const Json& object, std::string_view name) {
-  if (!object.is_object()) return {};
-  const auto found = object.find(std::string(name));
-  return found == object.end() ? Json() : *found;
-}
-
 void take_prompt(Asked& asked, const std::string& text) {
   if (text.empty()) return;
   if (!asked.prompts.empty()) asked.prompts += '\n';
@@ -53,7 +46,7 @@ void take_tool_result(Asked& asked) {
 // A tool's result may come with a text beside it, which is no new prompt.
 void read_message(Asked& asked, const Json& message) {
   const auto role = string_or(message, "role");
-  const auto content = member(message, "content");
+  const auto& content = member_or_null(message, "content");
   if (role == "system" || role == "developer") asked.system += texts_in(content);
   if (role == "tool") take_tool_result(asked);
   if (role != "user") return;
@@ -335,22 +328,24 @@ Asked read_asked(Api api, const Json& body) {
   asked.api = api;
   asked.model = string_or(body, "model", "stub-model");
   asked.stream = bool_or(body, "stream");
-  asked.system = texts_in(member(body, "system")) + string_or(body, "instructions");
-  if (const auto messages = member(body, "messages"); messages.is_array()) {
+  asked.system = texts_in(member_or_null(body, "system")) + string_or(body, "instructions");
+  if (const auto& messages = member_or_null(body, "messages"); messages.is_array()) {
     for (const auto& message : messages) read_message(asked, message);
   }
-  const auto input = member(body, "input");
+  const auto& input = member_or_null(body, "input");
   if (input.is_string()) take_prompt(asked, input.get<std::string>());
   if (input.is_array()) {
     for (const auto& item : input) read_item(asked, item);
   }
-  if (const auto tools = member(body, "tools"); tools.is_array()) {
+  if (const auto& tools = member_or_null(body, "tools"); tools.is_array()) {
     for (const auto& tool : tools) {
-      asked.tools.push_back(string_or(tool, "name", string_or(member(tool, "function"), "name")));
+      asked.tools.push_back(
+          string_or(tool, "name", string_or(member_or_null(tool, "function"), "name")));
     }
   }
-  const auto choice = member(body, "tool_choice");
-  asked.forced_tool = string_or(choice, "name", string_or(member(choice, "function"), "name"));
+  const auto& choice = member_or_null(body, "tool_choice");
+  asked.forced_tool =
+      string_or(choice, "name", string_or(member_or_null(choice, "function"), "name"));
   return asked;
 }
 

@@ -5,15 +5,8 @@
 namespace agentcmd::gateway {
 namespace {
 
-const Json* find(const Json& object, std::string_view name) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(std::string(name));
-  return found == object.end() || found->is_null() ? nullptr : &*found;
-}
-
 std::int64_t detail(const Json& usage, std::string_view group, std::string_view name) {
-  const auto* details = find(usage, group);
-  return details == nullptr ? 0 : int_or(*details, name);
+  return int_or(member_or_null(usage, group), name);
 }
 
 void take_name(std::string& name, const Json& object, std::string_view member) {
@@ -34,9 +27,8 @@ void read_anthropic(Usage& usage, const Json& reported) {
   usage.output = int_or(reported, "output_tokens", usage.output);
   usage.cache_read = int_or(reported, "cache_read_input_tokens", usage.cache_read);
   usage.cache_write = int_or(reported, "cache_creation_input_tokens", usage.cache_write);
-  if (const auto* kinds = find(reported, "cache_creation")) {
-    usage.cache_write_long = int_or(*kinds, "ephemeral_1h_input_tokens", usage.cache_write_long);
-  }
+  usage.cache_write_long = int_or(member_or_null(reported, "cache_creation"),
+                                  "ephemeral_1h_input_tokens", usage.cache_write_long);
 }
 
 }  // namespace
@@ -85,11 +77,11 @@ void read_usage(Usage& usage, const Json& reported) {
 
 void Meter::take(const Json& event) {
   // Within message_start and response.completed, else at the top.
-  for (const auto* part : {&event, find(event, "message"), find(event, "response")}) {
-    if (part == nullptr) continue;
+  for (const auto* part :
+       {&event, &member_or_null(event, "message"), &member_or_null(event, "response")}) {
     take_name(model, *part, "model");
     take_name(id, *part, "id");
-    if (const auto* reported = find(*part, "usage")) read_usage(usage, *reported);
+    read_usage(usage, member_or_null(*part, "usage"));
   }
 }
 

@@ -1,9 +1,8 @@
 #include "runtime/agent_checkup.h"
 
-#include "base/text.h"
+#include "process/command.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -63,15 +62,6 @@ using Environment = std::map<std::string, std::string>;
 std::string value_of(const Environment& env, std::string_view name) {
   const auto found = env.find(std::string(name));
   return found == env.end() ? "" : found->second;
-}
-
-std::string find_program(std::string_view name, const std::string& path) {
-  for (const auto& folder : split(path, ':')) {
-    const auto file = fs::path(folder.empty() ? "." : folder) / name;
-    std::error_code error;
-    if (fs::is_regular_file(file, error) && access(file.c_str(), X_OK) == 0) return file.string();
-  }
-  return {};
 }
 
 std::string login_of(const KnownAgent& agent, const Environment& env) {
@@ -135,7 +125,7 @@ std::vector<AgentState> examine_agents(const std::vector<Tool>& tools, const Env
   std::vector<AgentState> agents;
   for (const auto& one : known_agents) {
     AgentState agent{.name = std::string(one.name), .tried = std::string(one.tried)};
-    agent.path = find_program(one.name, value_of(env, "PATH"));
+    agent.path = process::find_program(agent.name, value_of(env, "PATH")).value_or("").string();
     const auto tool = std::ranges::find(tools, agent.name, &Tool::name);
     if (tool != tools.end()) agent.version = version_in(tool->version);
     agent.login = login_of(one, env);

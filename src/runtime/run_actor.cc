@@ -599,20 +599,19 @@ Task<Result<void>> RunActor::append(std::vector<Event> events) {
 std::vector<Event> RunActor::apply(Time at, const Details& details) {
   std::vector<Event> events;
   events.reserve(details.size());
+  const auto record = [&](const Detail& detail) {
+    events.push_back(
+        {.seq = state_.seq + 1, .at = at, .detail = detail, .flags = engine::flag_run_id});
+    state_.apply(events.back());
+  };
   for (const auto& detail : details) {
     if (!is_current(detail)) {
       drop(detail);
       continue;
     }
     const auto withdrawn = withdrawn_questions(detail);
-    events.push_back(
-        {.seq = state_.seq + 1, .at = at, .detail = detail, .flags = engine::flag_run_id});
-    state_.apply(events.back());
-    for (const auto& question : withdrawn) {
-      events.push_back(
-          {.seq = state_.seq + 1, .at = at, .detail = question, .flags = engine::flag_run_id});
-      state_.apply(events.back());
-    }
+    record(detail);
+    for (const auto& question : withdrawn) record(question);
   }
   return events;
 }

@@ -91,8 +91,7 @@ Result<WorkerProcess> spawn_worker(const std::vector<std::string>& argv) {
   char zone[] = "TZ=UTC";
   char locale[] = "LANG=C.UTF-8";
   // Runs are short and many: what the optimising compiler makes is kept for code that runs hot (a
-  // hundred times JavaScriptCore's own measure: a loop still gets there in a millisecond), not made
-  // for each run of it anew.
+  // hundred times JavaScriptCore's own measure), not made for each run of it anew.
   char optimise_late[] = "JSC_thresholdForOptimizeAfterWarmUp=100000";
   // A collection visits the code of all runs, however little there is to collect: not before there
   // is something.

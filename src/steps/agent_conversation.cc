@@ -145,7 +145,7 @@ void AgentConversation::look_at_questions() {
     }
     if (const auto decision = host_.answer(step_, gate)) {
       asked_.erase(question.id);
-      answer(question, *decision);
+      dialogue_.answer(question.id, answer_of(question, *decision));
     } else if (!asked_.contains(question.id) && !answer_by_rule(question)) {
       asked_.insert(question.id);
       const auto said = gate_of_question(question, agent_, request_.cwd);
@@ -175,11 +175,6 @@ bool AgentConversation::answer_by_rule(const agents::AgentQuestion& question) {
                redact(fmt::format("allowed by the rule {}: {}", *rule, call), step_.run.secrets));
   dialogue_.answer(question.id, {.allow = true});
   return true;
-}
-
-void AgentConversation::answer(const agents::AgentQuestion& question,
-                               const history::GateDecided& decision) {
-  dialogue_.answer(question.id, answer_of(question, decision));
 }
 
 bool AgentConversation::waits_for_people() const {

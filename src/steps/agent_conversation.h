@@ -47,7 +47,6 @@ class AgentConversation {
   history::StepKey gate_of(std::size_t index) const;
   void look_at_questions();
   bool answer_by_rule(const agents::AgentQuestion& question);
-  void answer(const agents::AgentQuestion& question, const history::GateDecided& decision);
   Task<> news_after(std::uint64_t seen);
   void notify();
 

@@ -16,13 +16,6 @@ using Kind = AgentQuestion::Kind;
 
 constexpr std::string_view allow_once = "allow once";
 
-const Json& member(const Json& object, const char* name) {
-  static const Json* const nothing = new Json();  // never destroyed: read until the process ends
-  if (!object.is_object()) return *nothing;
-  const auto found = object.find(name);
-  return found == object.end() ? *nothing : *found;
-}
-
 std::string_view word_of(Kind kind) {
   switch (kind) {
     case Kind::permission:
@@ -56,7 +49,7 @@ Json plan_gate(const AgentQuestion& question, std::string_view agent) {
 
 // One question's options are those of the gate; several are answered by --input.
 Json choice_gate(const AgentQuestion& question, std::string_view agent) {
-  const auto& asked = member(question.input, "questions");
+  const auto& asked = member_or_null(question.input, "questions");
   std::vector<std::string> titles;
   std::string body;
   Json options = Json::array();
@@ -64,7 +57,7 @@ Json choice_gate(const AgentQuestion& question, std::string_view agent) {
     for (const auto& one : asked) {
       titles.push_back(string_or(one, "question"));
       if (asked.size() > 1) body += titles.back() + "\n";
-      const auto& choices = member(one, "options");
+      const auto& choices = member_or_null(one, "options");
       if (!choices.is_array()) continue;
       for (const auto& choice : choices) {
         const auto label = string_or(choice, "label");
@@ -83,7 +76,7 @@ Json choice_gate(const AgentQuestion& question, std::string_view agent) {
 
 Json chosen(const AgentQuestion& question, const std::string& option) {
   auto input = question.input;
-  const auto& asked = member(question.input, "questions");
+  const auto& asked = member_or_null(question.input, "questions");
   if (!option.empty() && asked.is_array() && asked.size() == 1) {
     input["answers"] = {{string_or(asked[0], "question"), option}};
   }

@@ -53,6 +53,16 @@ Json schema_of_object(const Json& schema) {
   return outer;
 }
 
+struct KeyNames {
+  std::string_view variable;
+  std::string_view setting;
+};
+
+KeyNames key_names(Vendor vendor) {
+  if (vendor == Vendor::anthropic) return {"ANTHROPIC_API_KEY", "anthropicApiKey"};
+  return {"OPENAI_API_KEY", "openaiApiKey"};
+}
+
 struct Question {
   ModelCall call;
   gateway::VendorAccess access;
@@ -92,9 +102,7 @@ Result<Question> read_question(const Step& step, const Json& config) {
   question.waits_for_limits = string_or(config, "onUsageLimit", "park") != "fail";
   question.access = step.run.models.of(call.vendor);
   if (question.access.key.empty() && question.access.base_url.empty()) {
-    const auto* variable =
-        call.vendor == Vendor::anthropic ? "ANTHROPIC_API_KEY" : "OPENAI_API_KEY";
-    const auto* setting = call.vendor == Vendor::anthropic ? "anthropicApiKey" : "openaiApiKey";
+    const auto [variable, setting] = key_names(call.vendor);
     return fail(ErrorCode::failed_precondition,
                 fmt::format("there is no key for {}: set {}, or \"{}\" in config.json", provider,
                             variable, setting));
@@ -120,9 +128,8 @@ Refusal refusal_of(const Question& question, int status, const http::Headers& he
       fmt::format("{} answered {}: {}", vendor, status, gateway::refusal_message(body));
   refusal.passes = status == 408 || status == 409 || status == 429 || status >= 500;
   if (status == 401 || status == 403) {
-    refusal.message += question.call.vendor == Vendor::anthropic
-                           ? ". Check ANTHROPIC_API_KEY, or anthropicApiKey in config.json"
-                           : ". Check OPENAI_API_KEY, or openaiApiKey in config.json";
+    const auto [variable, setting] = key_names(question.call.vendor);
+    refusal.message += fmt::format(". Check {}, or {} in config.json", variable, setting);
   }
   if (status == 429) refusal.name = "RateLimitError";
   if (!refusal.passes) return refusal;

@@ -25,11 +25,6 @@ std::string line_of(const Json& message) {
   return to_text(message) + "\n";
 }
 
-Json object_member(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  return found != object.end() && found->is_object() ? *found : Json::object();
-}
-
 class ClaudeDialogue final : public Dialogue {
  public:
   explicit ClaudeDialogue(const AgentRequest& request)
@@ -114,7 +109,7 @@ class ClaudeDialogue final : public Dialogue {
       settled_.insert(id);
       std::erase_if(waiting_, [&](const Frame& waits) { return waits.key == "answer:" + id; });
     } else if (type == "control_request") {
-      const auto request = object_member(*parsed, "request");
+      const auto& request = member_or_null(*parsed, "request");
       if (string_or(request, "subtype") == "can_use_tool") return add_question(id, request);
       respond(id, {{"subtype", "error"}, {"error", "agentcmd answers no such request"}});
     }
@@ -124,8 +119,9 @@ class ClaudeDialogue final : public Dialogue {
     AgentQuestion question{.id = id,
                            .call_id = string_or(request, "tool_use_id"),
                            .tool = string_or(request, "tool_name"),
-                           .input = object_member(request, "input"),
+                           .input = member_or_null(request, "input"),
                            .why = string_or(request, "decision_reason")};
+    if (!question.input.is_object()) question.input = Json::object();
     if (question.tool == "ExitPlanMode") question.kind = AgentQuestion::Kind::plan;
     if (question.tool == "AskUserQuestion") question.kind = AgentQuestion::Kind::choice;
     question.against_mode = plans_only_ && question.kind == AgentQuestion::Kind::permission &&
@@ -140,7 +136,7 @@ class ClaudeDialogue final : public Dialogue {
     const auto type = string_or(*parsed, "type");
     if (type == "user") return fmt::format("user:{}", users_sent_ + 1);
     if (type == "control_request") return "request:" + string_or(*parsed, "request_id");
-    return "answer:" + string_or(object_member(*parsed, "response"), "request_id");
+    return "answer:" + string_or(member_or_null(*parsed, "response"), "request_id");
   }
 
   const bool plans_only_;

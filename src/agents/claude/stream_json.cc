@@ -7,13 +7,6 @@
 namespace agentcmd::agents {
 namespace {
 
-const Json& member(const Json& object, const char* key) {
-  static const Json* const nothing = new Json();  // never destroyed: read until the process ends
-  if (!object.is_object()) return *nothing;
-  const auto found = object.find(key);
-  return found == object.end() ? *nothing : *found;
-}
-
 // The content of a message or of a tool result: a text, or a list of blocks.
 std::string text_of(const Json& content) {
   if (content.is_string()) return content.get<std::string>();
@@ -27,8 +20,8 @@ std::string text_of(const Json& content) {
 }
 
 void add_message(const Json& event, std::vector<AgentEvent>& events) {
-  const auto& content = member(member(event, "message"), "content");
-  const bool nested = member(event, "parent_tool_use_id").is_string();
+  const auto& content = member_or_null(member_or_null(event, "message"), "content");
+  const bool nested = member_or_null(event, "parent_tool_use_id").is_string();
   if (!content.is_array()) return;
   for (const auto& block : content) {
     const auto type = string_or(block, "type");
@@ -37,10 +30,10 @@ void add_message(const Json& event, std::vector<AgentEvent>& events) {
     } else if (type == "tool_use") {
       events.push_back(ToolCall{.id = string_or(block, "id"),
                                 .name = string_or(block, "name"),
-                                .input = member(block, "input")});
+                                .input = member_or_null(block, "input")});
     } else if (type == "tool_result") {
       events.push_back(ToolResult{.id = string_or(block, "tool_use_id"),
-                                  .text = text_of(member(block, "content")),
+                                  .text = text_of(member_or_null(block, "content")),
                                   .is_error = bool_or(block, "is_error")});
     }
   }
@@ -49,7 +42,7 @@ void add_message(const Json& event, std::vector<AgentEvent>& events) {
 // By modelUsage, which counts side calls too; `usage` covers the last turn only.
 std::optional<Usage> usage_of(const Json& event) {
   Usage usage;
-  const auto& models = member(event, "modelUsage");
+  const auto& models = member_or_null(event, "modelUsage");
   if (models.is_object() && !models.empty()) {
     for (const auto& model : models) {
       usage.input_tokens += int_or(model, "inputTokens");
@@ -60,7 +53,7 @@ std::optional<Usage> usage_of(const Json& event) {
     usage.models = models;
     return usage;
   }
-  const auto& turn = member(event, "usage");
+  const auto& turn = member_or_null(event, "usage");
   if (!turn.is_object()) return std::nullopt;
   usage.input_tokens = int_or(turn, "input_tokens");
   usage.output_tokens = int_or(turn, "output_tokens");
@@ -76,19 +69,19 @@ Final final_of(const Json& event) {
   final.text = string_or(event, "result");
   final.api_status = static_cast<int>(int_or(event, "api_error_status"));
   final.usage = usage_of(event);
-  if (const auto& cost = member(event, "total_cost_usd"); cost.is_number()) {
+  if (const auto& cost = member_or_null(event, "total_cost_usd"); cost.is_number()) {
     final.cost_usd = cost.get<double>();
   }
-  if (const auto& errors = member(event, "errors"); errors.is_array()) {
+  if (const auto& errors = member_or_null(event, "errors"); errors.is_array()) {
     for (const auto& error : errors) {
       final.errors.push_back(error.is_string() ? error.get<std::string>() : to_text(error));
     }
   }
-  if (const auto& denials = member(event, "permission_denials"); denials.is_array()) {
+  if (const auto& denials = member_or_null(event, "permission_denials"); denials.is_array()) {
     for (const auto& denial : denials) {
       final.denials.push_back({.id = string_or(denial, "tool_use_id"),
                                .tool = string_or(denial, "tool_name"),
-                               .input = member(denial, "tool_input")});
+                               .input = member_or_null(denial, "tool_input")});
     }
   }
   return final;
